@@ -1,0 +1,1 @@
+set(MXD_SHADER_SOURCES)

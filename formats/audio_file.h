@@ -1,0 +1,85 @@
+/*
+ * Audio files in and out, by libsndfile, with libsoxr for the rate. Reading
+ * streams at the session's rate; writing dithers, orders channels, and gives a
+ * file its name only when it is complete.
+ */
+#ifndef MXD_FORMATS_AUDIO_FILE_H
+#define MXD_FORMATS_AUDIO_FILE_H
+
+#include "../host/problems.h"
+#include "../host/session/session.h"
+
+typedef struct mxd_audio_info {
+    uint32_t sample_rate;
+    uint32_t num_channels;
+    uint64_t num_frames;     /* at the file's rate */
+    uint32_t wave_mask;      /* WAVEFORMATEXTENSIBLE's channel mask, 0 = none */
+} mxd_audio_info;
+
+/*
+ * Opens a file and tells what it holds. A missing, empty, truncated (a header
+ * that promises more frames than the file has) or foreign file is
+ * MXD_ERROR_FILE, and the problem (added at place; NULL: at the file itself)
+ * names it and says which of these it is.
+ */
+mxd_result mxd_audio_probe(const char *path, const mxd_place *place, mxd_problems *problems, mxd_audio_info *info);
+
+/* How many frames a file of num_frames at file_rate has at sample_rate: rounded to nearest. */
+uint64_t mxd_audio_frames_at(uint64_t num_frames, uint32_t file_rate, uint32_t sample_rate);
+
+/* A file as a stream of planar float32 at the session's rate. */
+typedef struct mxd_audio_reader mxd_audio_reader;
+
+/*
+ * Opens path for reading from frame first_frame (at sample_rate) on. Where the
+ * rates differ, libsoxr at very-high quality; frame n of the stream lies at
+ * n / sample_rate seconds of the file whatever first_frame is, and two readers
+ * that start at different frames agree within float rounding.
+ */
+mxd_result mxd_audio_reader_open(const char *path, uint32_t sample_rate, uint64_t first_frame,
+                                 mxd_non_finite non_finite, mxd_problems *problems, mxd_audio_reader **reader);
+/* Accepts NULL. */
+void mxd_audio_reader_close(mxd_audio_reader *reader);
+const mxd_audio_info *mxd_audio_reader_info(const mxd_audio_reader *reader);
+/*
+ * Reads num_frames frames into channels[0..num_channels)[0..num_frames); what
+ * lies past the end of the file is silence. MXD_ERROR_FILE with file and frame
+ * named on a NaN or infinity (MXD_NON_FINITE_ERROR), or when the file turns out
+ * shorter than its header said.
+ */
+mxd_result mxd_audio_reader_read(mxd_audio_reader *reader, float *const *channels, uint32_t num_frames);
+
+/* Reads a whole file at sample_rate (0 = the file's own) into one planar array, channel after channel.
+ * *samples is to be freed with free(). For impulse responses: num_frames at most max_frames. */
+mxd_result mxd_audio_load(const char *path, uint32_t sample_rate, uint64_t max_frames, const mxd_place *place,
+                          mxd_problems *problems, mxd_audio_info *info, float **samples);
+
+/* ---- Writing ------------------------------------------------------------- */
+
+typedef struct mxd_audio_writer_params {
+    const char *path;              /* the final name; its folder is made if missing */
+    mxd_file_format format;        /* WAV turns into RF64 by itself beyond 4 GiB */
+    uint32_t sample_rate;
+    const mxd_layout *layout;
+    mxd_channel_order channel_order;
+    uint32_t bit_depth;            /* 16, 24, 32 (float) */
+    uint32_t dither_key;           /* number of the deliverable: dither is keyed by it, channel and frame */
+} mxd_audio_writer_params;
+
+typedef struct mxd_audio_writer mxd_audio_writer;
+
+/* Opens a temporary file beside path. MXD_ERROR_WRITE says folder, permission or format. */
+mxd_result mxd_audio_writer_open(const mxd_audio_writer_params *params, mxd_problems *problems,
+                                 mxd_audio_writer **writer);
+/* channels in the layout's order. Integer formats: TPDF dither of 2 LSB peak to peak, then rounding, then clipping. */
+mxd_result mxd_audio_writer_write(mxd_audio_writer *writer, const float *const *channels, uint32_t num_frames);
+/* Closes the temporary file, checks that all of it is on the disk, and does not name it yet. */
+mxd_result mxd_audio_writer_finish(mxd_audio_writer *writer);
+/* After finish: renames the file to its final name. So that all deliverables appear or none. */
+mxd_result mxd_audio_writer_commit(mxd_audio_writer *writer);
+/* Samples clipped so far (integer formats), and the frame of the first. */
+uint64_t mxd_audio_writer_clipped(const mxd_audio_writer *writer, uint64_t *first_frame);
+/* Removes the temporary file unless committed. Accepts NULL. */
+void mxd_audio_writer_close(mxd_audio_writer *writer);
+
+#endif

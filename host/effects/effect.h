@@ -1,0 +1,60 @@
+/*
+ * What an insert is. One file an insert (host/effects/NAME.c) that defines one
+ * mxd_effect; the table in effect.c lists them. To add one: write NAME.c, add a
+ * line to the table, its kernels (shaders/NAME.h, shaders/NAME.comp,
+ * host/cpu/NAME.c), its cases in tests/, its entry in the schema and README.
+ */
+#ifndef MXD_EFFECTS_EFFECT_H
+#define MXD_EFFECTS_EFFECT_H
+
+#include "../mixdown.h"
+
+struct mxd_reader;        /* formats/reader.h: one JSON value, with its place */
+struct mxd_graph_builder; /* graph/builder.h: where an insert emits its steps */
+
+/* What an insert must know of its surroundings while it is read. */
+typedef struct mxd_effect_context {
+    uint32_t sample_rate;
+    const char *folder;       /* paths in the session are relative to it */
+} mxd_effect_context;
+
+typedef struct mxd_effect {
+    const char *type; /* as in the session file */
+
+    /*
+     * Reads and checks the insert's parameters; the reader stands on the insert's
+     * object, of which "type" has been read. Adds problems through the reader and
+     * returns NULL if there is no use in going on.
+     */
+    void *(*read)(struct mxd_reader *reader, const mxd_effect_context *context);
+    /* Frees what read returned; accepts NULL. */
+    void (*destroy)(void *params);
+
+    /*
+     * How many channels leave when num_inputs enter; 0 = cannot be, and then
+     * problems (added at place) say why. Called once the chain's width is known.
+     */
+    uint32_t (*num_outputs)(const void *params, uint32_t num_inputs, const struct mxd_place *place,
+                            mxd_problems *problems);
+
+    /* Frames until the response has rung out, num_inputs wide: below -120 dB for feedback, exactly for FIR. */
+    uint64_t (*tail_frames)(const void *params, uint32_t num_inputs);
+
+    /*
+     * Emits the steps that turn num_inputs lanes into num_outputs lanes. lanes[]
+     * holds the inputs on entry and the outputs on return (room for
+     * MXD_MAX_CHANNELS).
+     */
+    mxd_result (*emit)(const void *params, struct mxd_graph_builder *builder, uint32_t *lanes, uint32_t num_inputs);
+} mxd_effect;
+
+#define MXD_MAX_CHANNELS 64
+
+/* The effect of that type, or NULL. */
+const mxd_effect *mxd_effect_find(const char *type);
+/* The index-th effect, NULL past the end: for listing and suggestions. */
+const mxd_effect *mxd_effect_get(uint32_t index);
+/* Whether a type is known by name but not built yet ("compressor"): refused, not unknown. */
+bool mxd_effect_is_planned(const char *type);
+
+#endif

@@ -1,0 +1,232 @@
+/*
+ * mixdown: a GPU-accelerated offline mixing and spatial-audio renderer.
+ * The one public header of libmixdown.
+ *
+ * Conventions, said once:
+ * - Signals are planar float32, [channel][frame], full scale 1.0. A frame is
+ *   one sample on every channel.
+ * - Azimuth is in degrees, positive to the left (anticlockwise seen from
+ *   above); elevation in degrees, positive upwards (ITU-R BS.2127 clause 5).
+ * - Levels carry their unit in their name: _db, _lufs, _dbtp, _dbfs. A gain
+ *   without a suffix is linear amplitude. -HUGE_VAL stands for silence.
+ * - Layouts carry their ITU-R BS.2051 name and, where there is one, their
+ *   common name: "4+7+0" is "7.1.4".
+ *
+ * Errors: every fallible function returns an mxd_result, and what went wrong,
+ * where, and what to do is added to the mxd_problems that the caller gives.
+ * Threads: an object is used by one thread at a time; different objects are
+ * independent of each other.
+ */
+#ifndef MXD_MIXDOWN_H
+#define MXD_MIXDOWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdatomic.h>
+
+#define MXD_VERSION "0.1.0"
+
+typedef enum mxd_result {
+    MXD_OK = 0,
+    MXD_ERROR_MEMORY,        /* host memory ran out */
+    MXD_ERROR_ARGUMENT,      /* a caller's mistake: an index or size that cannot be */
+    MXD_ERROR_INVALID,       /* the session (or a file that it names) is not valid */
+    MXD_ERROR_FILE,          /* a file cannot be opened, read or understood */
+    MXD_ERROR_WRITE,         /* a file cannot be written: folder, permission, full disk */
+    MXD_ERROR_UNSUPPORTED,   /* known by name, but not built yet */
+    MXD_ERROR_DEVICE,        /* no such device, or it was lost */
+    MXD_ERROR_DEVICE_MEMORY, /* the device's memory ran out */
+    MXD_ERROR_CANCELLED      /* the caller's cancel flag was set */
+} mxd_result;
+
+/* ---- Problems: what is wrong, and where -------------------------------- */
+
+typedef enum mxd_severity { MXD_SEVERITY_WARNING, MXD_SEVERITY_ERROR } mxd_severity;
+
+typedef struct mxd_problem {
+    mxd_severity severity;
+    const char *file;  /* the file that holds the mistake, or NULL */
+    uint32_t line;     /* from 1; 0 = none */
+    uint32_t column;   /* from 1, in bytes; 0 = none */
+    const char *path;  /* JSON path such as /tracks/3/inserts/0/bands/1/q, or NULL */
+    const char *text;  /* what is wrong and what to do: one line, no full stop needed */
+} mxd_problem;
+
+/* A growing list of problems. May be shared by threads: adding is locked. */
+typedef struct mxd_problems mxd_problems;
+
+/* Returns NULL when memory runs out. */
+mxd_problems *mxd_problems_create(void);
+/* Accepts NULL. */
+void mxd_problems_destroy(mxd_problems *problems);
+size_t mxd_problems_count(const mxd_problems *problems);
+/* The index-th problem in order of adding; its strings live as long as the list. */
+const mxd_problem *mxd_problems_get(const mxd_problems *problems, size_t index);
+bool mxd_problems_have_errors(const mxd_problems *problems);
+
+/* ---- Sessions ----------------------------------------------------------- */
+
+typedef struct mxd_session mxd_session;
+
+/*
+ * Reads and checks a session file and everything that it names: audio files
+ * are opened for their length, rate and channels, routing is followed, and all
+ * problems are added at once. MXD_ERROR_INVALID if any is an error; *session
+ * is then NULL. Free with mxd_session_destroy.
+ */
+mxd_result mxd_session_load(const char *path, mxd_problems *problems, mxd_session **session);
+/* Accepts NULL. */
+void mxd_session_destroy(mxd_session *session);
+
+/* ---- Rendering ---------------------------------------------------------- */
+
+typedef enum mxd_backend_kind {
+    MXD_BACKEND_AUTO,     /* a real GPU if there is one, else cpu */
+    MXD_BACKEND_VULKAN,
+    MXD_BACKEND_CPU,
+    MXD_BACKEND_REFERENCE /* the CPU's kernels in double precision */
+} mxd_backend_kind;
+
+typedef struct mxd_progress {
+    double done_s;          /* seconds of the session rendered so far */
+    double total_s;         /* seconds to be rendered */
+    double elapsed_s;       /* wall clock since the start */
+    double speed;           /* x real time, so far */
+    double remaining_s;     /* wall clock still to go, estimated; < 0 = unknown */
+} mxd_progress;
+
+/* Zero means default throughout. */
+typedef struct mxd_render_options {
+    mxd_backend_kind backend;
+    uint32_t device;            /* Vulkan device, as `mixdown devices` numbers them, from 0 */
+    bool device_given;          /* device was asked for by name: software devices allowed */
+    uint32_t num_threads;       /* 0 = all cores */
+    uint64_t memory_bytes;      /* bound on lane, state and staging memory; 0 = 2 GiB */
+    uint32_t block_frames;      /* power of two in 2^10..2^20; 0 = from the memory bound */
+    const char *output_dir;     /* put output files here instead of beside the session; NULL = no */
+    double from_s;              /* first second rendered */
+    double to_s;                /* end, in seconds; <= 0 = the session's end */
+    const char *const *only;    /* deliverables to render: layout or file names; NULL = all */
+    size_t num_only;
+    const char *report;         /* .json file to write the report to, or NULL */
+    void (*on_progress)(void *user, const mxd_progress *progress); /* called from the rendering thread */
+    void *user;
+    const atomic_bool *cancel;  /* set it (from a signal handler, say) to stop; may be NULL */
+} mxd_render_options;
+
+typedef struct mxd_loudness {
+    double integrated_lufs;     /* ITU-R BS.1770-5, gated; -HUGE_VAL where nothing passes the gate */
+    double max_momentary_lufs;  /* 400 ms, EBU Tech 3341 */
+    double max_short_term_lufs; /* 3 s */
+    double range_lu;            /* EBU Tech 3342 */
+    double true_peak_dbtp;      /* BS.1770-5 annex 2, 4 x oversampled, highest of all channels */
+    double sample_peak_dbfs;
+} mxd_loudness;
+
+typedef struct mxd_deliverable_result {
+    const char *file;           /* as written */
+    const char *layout;         /* BS.2051 name */
+    uint32_t num_channels;
+    uint64_t num_frames;
+    mxd_loudness loudness;
+    uint64_t num_clipped;       /* samples clipped by an integer format */
+    double first_clip_s;        /* time of the first of them; < 0 = none */
+} mxd_deliverable_result;
+
+typedef struct mxd_render_result {
+    const mxd_deliverable_result *deliverables;
+    size_t num_deliverables;
+    const char *backend;        /* "vulkan", "cpu", "reference" */
+    const char *device;         /* what it ran on, in words */
+    uint32_t block_frames;
+    double rendered_s;          /* seconds of the session */
+    double wall_s;
+    double decode_s;            /* thread time of each stage; stages overlap */
+    double compute_s;
+    double encode_s;
+} mxd_render_result;
+
+/*
+ * Renders the session's deliverables. Output files appear under their names
+ * only when complete; on any failure none of them appears or changes.
+ * *result may be NULL if not wanted; free with mxd_render_result_destroy.
+ */
+mxd_result mxd_render(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
+                      mxd_render_result **result);
+/* Accepts NULL. */
+void mxd_render_result_destroy(mxd_render_result *result);
+
+/*
+ * What a render would do: lanes, steps, lengths, tails, memory; text in plain
+ * English, one fact a line. Free *text with free().
+ */
+mxd_result mxd_describe(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
+                        char **text);
+
+typedef struct mxd_null_difference {
+    const char *file;       /* the deliverable */
+    double peak_dbfs;       /* highest absolute difference of any sample */
+    double rms_dbfs;        /* energy of the difference over all channels and frames */
+    double first_over_s;    /* time of the first sample beyond limit_dbfs; < 0 = none */
+} mxd_null_difference;
+
+typedef struct mxd_null_result {
+    const mxd_null_difference *differences;
+    size_t num_differences;
+} mxd_null_result;
+
+/*
+ * Renders on two backends (or one backend with two block sizes) side by side,
+ * writes no file, and tells the difference of each deliverable before dither.
+ */
+mxd_result mxd_null_test(const mxd_session *session, const mxd_render_options *a, const mxd_render_options *b,
+                         double limit_dbfs, mxd_problems *problems, mxd_null_result **result);
+/* Accepts NULL. */
+void mxd_null_result_destroy(mxd_null_result *result);
+
+/* ---- Measuring ---------------------------------------------------------- */
+
+typedef struct mxd_measure_result {
+    const char *layout;         /* BS.2051 name, or "mono" */
+    uint32_t num_channels;
+    uint32_t sample_rate;
+    uint64_t num_frames;
+    mxd_loudness loudness;
+    const double *momentary_lufs;  /* one each 100 ms; entry i covers the 400 ms that end at (i + 1) * 0.1 s */
+    const double *short_term_lufs; /* one each 100 ms; the 3 s that end there */
+    size_t num_points;
+} mxd_measure_result;
+
+/*
+ * Measures an audio file. layout NULL takes the file's channel mask or, where
+ * there is none, the usual layout of that many channels. num_threads 0 = all.
+ */
+mxd_result mxd_measure_file(const char *path, const char *layout, uint32_t num_threads, mxd_problems *problems,
+                            mxd_measure_result **result);
+/* Accepts NULL. */
+void mxd_measure_result_destroy(mxd_measure_result *result);
+
+/* ---- Devices ------------------------------------------------------------ */
+
+typedef struct mxd_device {
+    mxd_backend_kind backend;
+    uint32_t index;        /* for mxd_render_options.device; 0 for the CPU */
+    const char *name;      /* strings live as long as the list */
+    const char *driver;    /* driver and its version */
+    bool software;         /* a Vulkan device that is the CPU in disguise */
+    bool usable;
+    const char *remark;    /* why it is not usable, or what limits it; "" = nothing */
+} mxd_device;
+
+typedef struct mxd_devices {
+    const mxd_device *devices;
+    size_t num_devices;
+} mxd_devices;
+
+/* Lists the CPU first, then every Vulkan device. Free with mxd_devices_destroy. */
+mxd_result mxd_devices_list(mxd_problems *problems, mxd_devices **devices);
+/* Accepts NULL. */
+void mxd_devices_destroy(mxd_devices *devices);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * The clips of one track as lanes: opens each clip's file when its time comes,
+ * closes it when it is over, applies gain and fades, and sums overlaps. Memory
+ * does not grow with the session's length or the number of clips.
+ */
+#ifndef MXD_RENDER_CLIPS_H
+#define MXD_RENDER_CLIPS_H
+
+#include "../session/session.h"
+
+typedef struct mxd_clip_player mxd_clip_player;
+
+/*
+ * track must outlive the player. sample_rate is the session's. max_frames: the
+ * most frames one read asks for. Free with mxd_clip_player_destroy.
+ */
+mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, uint32_t max_frames,
+                                  mxd_problems *problems, mxd_clip_player **player);
+/* Accepts NULL. */
+void mxd_clip_player_destroy(mxd_clip_player *player);
+
+/* Whether any clip sounds in [first_frame, first_frame + num_frames). Thread-safe; needs no player. */
+bool mxd_clips_sound(const mxd_track *track, uint64_t first_frame, uint64_t num_frames);
+
+/*
+ * Writes frames first_frame.. into lanes[0..num_source_channels)[0..num_frames).
+ * Calls go forward in time, without gaps or with them. A mono clip on a wider
+ * track feeds every channel. Where nothing sounds, silence is written.
+ */
+mxd_result mxd_clip_player_read(mxd_clip_player *player, uint64_t first_frame, uint32_t num_frames,
+                                float *const *lanes);
+
+/* Gain of a fade at frame i of num_frames, rising: 0 at i = 0 towards 1 at num_frames; session.h has the curves. */
+double mxd_fade_gain(mxd_fade_curve curve, double position);
+
+#endif

@@ -1,0 +1,189 @@
+/*
+ * The mix as plain data: what a session file says, checked and resolved, before
+ * any graph is built of it. Formats fill it (formats/session_json.c), the graph
+ * reads it; nothing here knows of JSON, backends or threads.
+ *
+ * Units: times are kept in frames at the session's rate (seconds rounded to the
+ * nearest frame), levels in dB as the user wrote them, gains computed on use.
+ * -HUGE_VAL dB stands for silence (written as null in JSON).
+ */
+#ifndef MXD_SESSION_SESSION_H
+#define MXD_SESSION_SESSION_H
+
+#include "../mixdown.h"
+#include "../scene/layout.h"
+
+struct mxd_effect;
+
+/* Where a thing stands in the session file, for messages. */
+typedef struct mxd_origin {
+    uint32_t line;
+    uint32_t column;
+    char *path; /* JSON path */
+} mxd_origin;
+
+typedef enum mxd_fade_curve {
+    MXD_FADE_LINEAR,       /* x */
+    MXD_FADE_EQUAL_POWER,  /* sin(pi x / 2) */
+    MXD_FADE_EXPONENTIAL,  /* slow start: (exp(k x) - 1) / (exp(k) - 1), k = ln 1000 (60 dB) */
+    MXD_FADE_LOGARITHMIC,  /* fast start: the exponential's mirror, 1 - exponential(1 - x) */
+    MXD_FADE_S_CURVE       /* (1 - cos(pi x)) / 2 */
+} mxd_fade_curve;
+
+typedef struct mxd_fade {
+    uint64_t num_frames; /* 0 = none */
+    mxd_fade_curve curve;
+} mxd_fade;
+
+typedef enum mxd_non_finite {
+    MXD_NON_FINITE_ERROR, /* NaN or infinity in a file ends the render with file and frame named */
+    MXD_NON_FINITE_ZERO   /* it becomes 0 */
+} mxd_non_finite;
+
+/* One span of one audio file on a track. */
+typedef struct mxd_clip {
+    char *file;               /* path as it can be opened from the current folder */
+    uint64_t start_frame;     /* on the session's time line */
+    uint64_t offset_frames;   /* into the file, at the session's rate */
+    uint64_t num_frames;      /* at the session's rate, resolved: never past the file's end */
+    double gain_db;
+    int channel;              /* this channel of the file alone; -1 = all */
+    mxd_fade fade_in;
+    mxd_fade fade_out;
+    mxd_non_finite non_finite;
+    uint32_t file_rate;       /* of the file, Hz */
+    uint32_t file_channels;   /* of the file */
+    uint64_t file_frames;     /* of the file, at its own rate */
+    mxd_origin origin;
+} mxd_clip;
+
+typedef struct mxd_insert {
+    const struct mxd_effect *effect;
+    void *params;             /* owned; freed by effect->destroy */
+    mxd_origin origin;
+} mxd_insert;
+
+/* Which span between the insert chain and the output a send taps. */
+typedef enum mxd_tap { MXD_TAP_POST_FADER, MXD_TAP_PRE_FADER } mxd_tap;
+
+typedef struct mxd_send {
+    uint32_t bus;             /* index into mxd_session.buses */
+    double gain_db;
+    mxd_tap tap;
+    mxd_origin origin;
+} mxd_send;
+
+typedef enum mxd_parameter { MXD_PARAMETER_FADER, MXD_PARAMETER_PAN, MXD_PARAMETER_SEND } mxd_parameter;
+
+typedef enum mxd_curve {
+    MXD_CURVE_LINEAR,         /* straight in the parameter's own unit (dB for levels) */
+    MXD_CURVE_HOLD            /* each value until the next point */
+} mxd_curve;
+
+typedef struct mxd_automation_point {
+    uint64_t frame;
+    double value;             /* dB or pan position; -HUGE_VAL dB = silence */
+} mxd_automation_point;
+
+/*
+ * One parameter over time: the first value before the first point, the last one
+ * after the last. Replaces the static value. Points ascend strictly in time.
+ */
+typedef struct mxd_automation {
+    mxd_parameter parameter;
+    uint32_t send;            /* for MXD_PARAMETER_SEND: index into the strip's sends */
+    mxd_curve curve;
+    mxd_automation_point *points;
+    uint32_t num_points;      /* >= 1 */
+    mxd_origin origin;
+} mxd_automation;
+
+typedef enum mxd_place_kind { MXD_PLACE_PAN, MXD_PLACE_OBJECTS, MXD_PLACE_BED } mxd_place_kind;
+
+/* A polar position at a time; between two, azimuth and elevation move linearly as numbers. */
+typedef struct mxd_position {
+    uint64_t frame;
+    double azimuth_deg;
+    double elevation_deg;
+} mxd_position;
+
+typedef struct mxd_object {
+    mxd_position *positions;  /* ascending in time; >= 1 */
+    uint32_t num_positions;
+} mxd_object;
+
+typedef struct mxd_placement {
+    mxd_place_kind kind;
+    double pan;               /* MXD_PLACE_PAN: -1 left .. 1 right */
+    mxd_object *objects;      /* MXD_PLACE_OBJECTS: one a channel */
+    uint32_t num_objects;
+    const mxd_layout *bed;    /* MXD_PLACE_BED */
+    mxd_origin origin;
+} mxd_placement;
+
+/* What tracks and buses have in common: everything behind their source. */
+typedef struct mxd_strip {
+    char *name;
+    uint32_t num_source_channels; /* what enters the first insert */
+    uint32_t num_channels;        /* what leaves the last insert */
+    mxd_insert *inserts;
+    uint32_t num_inserts;
+    double fader_db;
+    bool mute;
+    bool solo;
+    mxd_send *sends;
+    uint32_t num_sends;
+    mxd_automation *automation;
+    uint32_t num_automation;
+    int output;                   /* index of the bus it goes to; -1 = the scene, by place */
+    mxd_placement place;
+    mxd_origin origin;
+} mxd_strip;
+
+typedef struct mxd_track {
+    mxd_strip strip;
+    mxd_clip *clips;
+    uint32_t num_clips;
+} mxd_track;
+
+typedef struct mxd_bus {
+    mxd_strip strip;
+} mxd_bus;
+
+typedef enum mxd_file_format { MXD_FORMAT_WAV, MXD_FORMAT_RF64, MXD_FORMAT_FLAC } mxd_file_format;
+typedef enum mxd_channel_order { MXD_ORDER_LAYOUT, MXD_ORDER_WAVE } mxd_channel_order;
+
+typedef struct mxd_deliverable {
+    char *file;                   /* as written in the session (relative to it) */
+    const mxd_layout *layout;
+    mxd_file_format format;
+    uint32_t bit_depth;           /* 16, 24: integer, TPDF dither; 32: float */
+    mxd_channel_order channel_order;
+    mxd_insert *inserts;
+    uint32_t num_inserts;
+    mxd_origin origin;
+} mxd_deliverable;
+
+struct mxd_session {
+    char *file;                   /* the session file, as given */
+    char *folder;                 /* its folder, "." where it has none */
+    char *title;                  /* never NULL; may be "" */
+    uint32_t sample_rate;         /* Hz, 8000..384000 */
+    uint64_t num_frames;          /* length_s; 0 = until the last tail has rung out */
+    mxd_track *tracks;
+    uint32_t num_tracks;
+    mxd_bus *buses;
+    uint32_t num_buses;
+    mxd_deliverable *deliverables;
+    uint32_t num_deliverables;
+};
+
+/*
+ * Checks what no single value can tell: routing (bus loops are named in full),
+ * channel counts along each insert chain, placements, duplicate names. Adds all
+ * problems; returns MXD_ERROR_INVALID if any was an error.
+ * Sets num_channels of every strip (through effect->num_outputs).
+ */
+mxd_result mxd_session_validate(mxd_session *session, mxd_problems *problems);
+
+#endif
