@@ -7,7 +7,7 @@
 #ifndef MXD_EFFECTS_EFFECT_H
 #define MXD_EFFECTS_EFFECT_H
 
-#include "../mixdown.h"
+#include "../problems.h"
 
 struct mxd_reader;        /* formats/reader.h: one JSON value, with its place */
 struct mxd_graph_builder; /* graph/builder.h: where an insert emits its steps */
@@ -34,7 +34,7 @@ typedef struct mxd_effect {
      * How many channels leave when num_inputs enter; 0 = cannot be, and then
      * problems (added at place) say why. Called once the chain's width is known.
      */
-    uint32_t (*num_outputs)(const void *params, uint32_t num_inputs, const struct mxd_place *place,
+    uint32_t (*num_outputs)(const void *params, uint32_t num_inputs, const mxd_place *place,
                             mxd_problems *problems);
 
     /* Frames until the response has rung out, num_inputs wide: below -120 dB for feedback, exactly for FIR. */
