@@ -43,14 +43,18 @@ void mxd_audio_reader_close(mxd_audio_reader *reader);
 const mxd_audio_info *mxd_audio_reader_info(const mxd_audio_reader *reader);
 /*
  * Reads num_frames frames into channels[0..num_channels)[0..num_frames); what
- * lies past the end of the file is silence. MXD_ERROR_FILE with file and frame
+ * lies past the end of the file is silence. channels[c] may be NULL: that
+ * channel is not wanted. MXD_ERROR_FILE with file and frame
  * named on a NaN or infinity (MXD_NON_FINITE_ERROR), or when the file turns out
  * shorter than its header said.
  */
 mxd_result mxd_audio_reader_read(mxd_audio_reader *reader, float *const *channels, uint32_t num_frames);
 
-/* Reads a whole file at sample_rate (0 = the file's own) into one planar array, channel after channel.
- * *samples is to be freed with free(). For impulse responses: num_frames at most max_frames. */
+/*
+ * Reads a whole file at sample_rate (0 = the file's own) into one planar array, channel after channel; info then
+ * tells the rate and length of that array. *samples is to be freed with free(). For impulse responses: more than
+ * max_frames frames (at sample_rate) is an error. A NaN or infinity is an error.
+ */
 mxd_result mxd_audio_load(const char *path, uint32_t sample_rate, uint64_t max_frames, const mxd_place *place,
                           mxd_problems *problems, mxd_audio_info *info, float **samples);
 
