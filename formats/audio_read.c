@@ -13,6 +13,7 @@
  * is read.
  */
 #include "audio_file.h"
+#include "non_finite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -377,18 +378,6 @@ static bool is_integer_pcm(int format)
            kind == SF_FORMAT_PCM_24 || kind == SF_FORMAT_PCM_32;
 }
 
-/* Infinity and NaN are the floats with all exponent bits set: one comparison of integers each, without branches. */
-static bool any_non_finite(const float *samples, size_t num_samples)
-{
-    uint32_t found = 0;
-    for (size_t i = 0; i < num_samples; i++) {
-        uint32_t bits;
-        memcpy(&bits, &samples[i], sizeof bits);
-        found |= (bits & 0x7f800000u) == 0x7f800000u;
-    }
-    return found != 0;
-}
-
 static mxd_result treat_non_finite(mxd_audio_reader *reader, float *samples, size_t num_frames)
 {
     uint32_t num_channels = reader->info.num_channels;
@@ -417,7 +406,7 @@ static mxd_result decode(mxd_audio_reader *reader, float *interleaved, uint32_t 
                         "ends or is damaged at frame %" PRIu64 ", but its header promises %" PRIu64 " frames",
                         reader->position + done, reader->info.num_frames);
     size_t num_samples = (size_t)num_frames * reader->info.num_channels;
-    if (reader->may_be_non_finite && any_non_finite(interleaved, num_samples)) {
+    if (reader->may_be_non_finite && mxd_any_non_finite(interleaved, num_samples)) {
         mxd_result result = treat_non_finite(reader, interleaved, num_frames);
         if (result)
             return result;
