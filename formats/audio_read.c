@@ -29,7 +29,6 @@
 #include <unistd.h>
 
 enum {
-    MAX_CHANNELS = 64,
     MIN_RATE_HZ = 1000,
     MAX_RATE_HZ = 768000, /* the highest rate that converters are sold for */
     /* Samples decoded at a time: 128 KiB of float stay within a core's second-level cache. */
@@ -250,8 +249,8 @@ static mxd_result open_regular(const char *path, const mxd_place *place, mxd_pro
 static mxd_result check_info(const SF_INFO *info, const header *found, const char *path, const mxd_place *place,
                              mxd_problems *problems)
 {
-    if (info->channels < 1 || info->channels > MAX_CHANNELS)
-        return complain(problems, place, path, "has %d channels; 1 to %d can be read", info->channels, MAX_CHANNELS);
+    if (info->channels < 1 || info->channels > MXD_AUDIO_MAX_CHANNELS)
+        return complain(problems, place, path, "has %d channels; 1 to %d can be read", info->channels, MXD_AUDIO_MAX_CHANNELS);
     if (info->samplerate < MIN_RATE_HZ || info->samplerate > MAX_RATE_HZ)
         return complain(problems, place, path, "has a sample rate of %d Hz; %d to %d can be read", info->samplerate,
                         MIN_RATE_HZ, MAX_RATE_HZ);
@@ -277,7 +276,7 @@ static mxd_result check_info(const SF_INFO *info, const header *found, const cha
 /* Whether the last frame is there. WAV and its like are exact by their size; packed formats must be tried. */
 static bool last_frame_readable(SNDFILE *file, const SF_INFO *info)
 {
-    float frame[MAX_CHANNELS];
+    float frame[MXD_AUDIO_MAX_CHANNELS];
     return sf_seek(file, info->frames - 1, SEEK_SET) == info->frames - 1 && sf_readf_float(file, frame, 1) == 1;
 }
 
@@ -452,7 +451,7 @@ static mxd_result fill_input(mxd_audio_reader *reader)
 {
     uint64_t left = reader->info.num_frames - reader->position;
     uint32_t count = left < reader->chunk_frames ? (uint32_t)left : reader->chunk_frames;
-    float *channels[MAX_CHANNELS];
+    float *channels[MXD_AUDIO_MAX_CHANNELS];
     for (uint32_t channel = 0; channel < reader->info.num_channels; channel++)
         channels[channel] = reader->input + (size_t)channel * reader->chunk_frames;
     reader->input_start = 0;
@@ -471,8 +470,8 @@ static mxd_result fill_output(mxd_audio_reader *reader)
                 return result;
         }
         bool ended = reader->input_count == 0;
-        const float *from[MAX_CHANNELS];
-        float *to[MAX_CHANNELS];
+        const float *from[MXD_AUDIO_MAX_CHANNELS];
+        float *to[MXD_AUDIO_MAX_CHANNELS];
         for (uint32_t channel = 0; channel < reader->info.num_channels; channel++) {
             from[channel] = reader->input + (size_t)channel * reader->chunk_frames + reader->input_start;
             to[channel] = reader->output + (size_t)channel * reader->chunk_frames;
@@ -649,7 +648,7 @@ mxd_result mxd_audio_load(const char *path, uint32_t sample_rate, uint64_t max_f
         return out_of_memory(problems, path);
     result = mxd_audio_reader_open(path, rate, 0, MXD_NON_FINITE_ERROR, problems, &reader);
     for (uint64_t done = 0; !result && done < num_frames;) {
-        float *channels[MAX_CHANNELS];
+        float *channels[MXD_AUDIO_MAX_CHANNELS];
         for (uint32_t channel = 0; channel < info->num_channels; channel++)
             channels[channel] = all + channel * num_frames + done;
         uint32_t count = num_frames - done < CHUNK_SAMPLES ? (uint32_t)(num_frames - done) : CHUNK_SAMPLES;
