@@ -5,6 +5,7 @@
 
 static const mxd_effect *const effects[] = {
     &mxd_effect_eq,
+    &mxd_effect_convolver,
 };
 
 static const char *const planned[] = {

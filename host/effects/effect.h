@@ -52,6 +52,7 @@ typedef struct mxd_effect {
 
 /* The inserts themselves, each in the file of its name. */
 extern const mxd_effect mxd_effect_eq;
+extern const mxd_effect mxd_effect_convolver;
 
 /* The effect of that type, or NULL. */
 const mxd_effect *mxd_effect_find(const char *type);

@@ -200,7 +200,8 @@ static bool read_shape(mxd_reader *reader, const char *name, mxd_eq_band *band)
     if (mxd_read_has(reader, "q"))
         good &= mxd_read_number(reader, "q", MXD_OPTIONAL, 0.025, 100.0, &band->q);
     if (mxd_read_has(reader, "slope_db_per_octave")) {
-        mxd_reader_fail(reader, "slope_db_per_octave", "only a high-pass or low-pass has a slope: remove slope_db_per_octave");
+        mxd_reader_fail(reader, "slope_db_per_octave",
+                        "only a high-pass or low-pass has a slope: remove slope_db_per_octave");
         good = false;
     }
     return good;
