@@ -1,7 +1,9 @@
 /*
- * Audio files in and out, by libsndfile, with libsoxr for the rate. Reading
- * streams at the session's rate; writing dithers, orders channels, and gives a
- * file its name only when it is complete.
+ * Audio files in and out: libsndfile decodes, libsoxr changes the rate, and
+ * FLAC is packed by libsndfile too. WAV and RF64 are written here, because
+ * libsndfile guesses a channel mask where it is given none. Reading streams at
+ * the session's rate; writing dithers, orders channels, and gives a file its
+ * name only when it is complete.
  */
 #ifndef MXD_FORMATS_AUDIO_FILE_H
 #define MXD_FORMATS_AUDIO_FILE_H
@@ -43,14 +45,18 @@ void mxd_audio_reader_close(mxd_audio_reader *reader);
 const mxd_audio_info *mxd_audio_reader_info(const mxd_audio_reader *reader);
 /*
  * Reads num_frames frames into channels[0..num_channels)[0..num_frames); what
- * lies past the end of the file is silence. MXD_ERROR_FILE with file and frame
+ * lies past the end of the file is silence. channels[c] may be NULL: that
+ * channel is not wanted. MXD_ERROR_FILE with file and frame
  * named on a NaN or infinity (MXD_NON_FINITE_ERROR), or when the file turns out
  * shorter than its header said.
  */
 mxd_result mxd_audio_reader_read(mxd_audio_reader *reader, float *const *channels, uint32_t num_frames);
 
-/* Reads a whole file at sample_rate (0 = the file's own) into one planar array, channel after channel.
- * *samples is to be freed with free(). For impulse responses: num_frames at most max_frames. */
+/*
+ * Reads a whole file at sample_rate (0 = the file's own) into one planar array, channel after channel; info then
+ * tells the rate and length of that array. *samples is to be freed with free(). For impulse responses: more than
+ * max_frames frames (at sample_rate) is an error. A NaN or infinity is an error.
+ */
 mxd_result mxd_audio_load(const char *path, uint32_t sample_rate, uint64_t max_frames, const mxd_place *place,
                           mxd_problems *problems, mxd_audio_info *info, float **samples);
 
@@ -68,10 +74,21 @@ typedef struct mxd_audio_writer_params {
 
 typedef struct mxd_audio_writer mxd_audio_writer;
 
-/* Opens a temporary file beside path. MXD_ERROR_WRITE says folder, permission or format. */
+/*
+ * Opens a temporary file beside path. MXD_ERROR_WRITE says folder, permission or format.
+ *
+ * WAV and RF64: mono and stereo have the plain header; everything else WAVE_FORMAT_EXTENSIBLE, with the channel mask
+ * where the channels lie in its order (by nature of the layout, or by MXD_ORDER_WAVE) and mask 0 otherwise. FLAC: 16
+ * and 24 bits, 8 channels at most; it has no mask, and a warning says so where its own meaning of so many channels is
+ * another one. Two runs with the same input give the same bytes.
+ */
 mxd_result mxd_audio_writer_open(const mxd_audio_writer_params *params, mxd_problems *problems,
                                  mxd_audio_writer **writer);
-/* channels in the layout's order. Integer formats: TPDF dither of 2 LSB peak to peak, then rounding, then clipping. */
+/*
+ * channels in the layout's order. Integer formats: TPDF dither of 2 LSB peak to peak (always, on silence too), then
+ * rounding, then clipping. Float: as it is, beyond full scale too. A NaN or infinity is MXD_ERROR_WRITE with channel
+ * and frame. After an error the writer can only be closed.
+ */
 mxd_result mxd_audio_writer_write(mxd_audio_writer *writer, const float *const *channels, uint32_t num_frames);
 /* Closes the temporary file, checks that all of it is on the disk, and does not name it yet. */
 mxd_result mxd_audio_writer_finish(mxd_audio_writer *writer);

@@ -20,7 +20,8 @@ typedef struct mxd_direction {
  * real: where the loudspeakers of the layout truly stand, one a channel in the
  * layout's order (the LFE's is ignored); NULL = at their nominal positions.
  * MXD_ERROR_INVALID with a problem that names the loudspeaker if a position is
- * outside its allowed range. Free with mxd_panner_destroy.
+ * outside its allowed range, or if allowed positions change the loudspeakers'
+ * order round the listener (M+090 behind M+135). Free with mxd_panner_destroy.
  */
 mxd_result mxd_panner_create(const mxd_layout *layout, const mxd_direction *real, mxd_problems *problems,
                              mxd_panner **panner);
@@ -30,7 +31,9 @@ void mxd_panner_destroy(mxd_panner *panner);
 /*
  * gains: linear amplitude, one a channel in the layout's order (LFE: 0), for a
  * source at the given direction; any azimuth (taken modulo 360), elevation in
- * -90..90. Unit power except for stereo (clause 6.1.2.4: -3 dB at the rear).
+ * -90..90 (clamped). Unit power except for stereo (clause 6.1.2.4: -3 dB at the
+ * rear). Never NaN; an azimuth or elevation that is not finite is taken as
+ * straight ahead or as the nearest limit.
  */
 void mxd_panner_gains(const mxd_panner *panner, double azimuth_deg, double elevation_deg, double *gains);
 

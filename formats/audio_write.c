@@ -1,0 +1,507 @@
+/*
+ * Audio files out. A file is written under a temporary name beside its final
+ * one, so that the rename stays within one disk, and nothing of it is left
+ * where anything fails. All bytes pass through write_all, for FLAC by way of
+ * libsndfile's virtual files, so that a full disk is noticed wherever it
+ * happens.
+ *
+ * Dither: the sum of two independent uniform variables of 1 LSB each makes the
+ * first two moments of the error independent of the signal (Lipshitz,
+ * Wannamaker, Vanderkooy, "Quantization and Dither: A Theoretical Survey",
+ * JAES 40, 1992). Both come from one 64-bit hash of (dither key, channel,
+ * frame), so they do not depend on how the writes are cut.
+ */
+#include "audio_file.h"
+#include "non_finite.h"
+#include "wave_header.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <sndfile.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    CHUNK_SAMPLES = 16384,    /* converted at a time: 64 KiB stay within a core's second-level cache */
+    MAX_FLAC_CHANNELS = 8,
+    MAX_NAME_BYTES = 200      /* of the final name, kept in the temporary one: file names end at 255 bytes */
+};
+
+struct mxd_audio_writer {
+    char *path;
+    char *temporary;          /* NULL while there is no such file */
+    mxd_problems *problems;
+    mxd_file_format format;
+    const mxd_layout *layout;
+    uint32_t num_channels;
+    uint32_t bit_depth;
+    uint32_t order[MXD_MAX_LAYOUT_CHANNELS];       /* order[i] = the layout's channel that is the file's i-th */
+    uint64_t dither_keys[MXD_MAX_LAYOUT_CHANNELS]; /* by the layout's channel */
+    mxd_wave_format wave;
+    int file;                 /* -1 = closed */
+    SNDFILE *flac;
+    int write_error;          /* errno of the first write that failed */
+    bool finished, committed;
+    uint64_t num_frames;
+    uint64_t num_clipped, first_clip_frame;
+    uint32_t chunk_frames;
+    int32_t *chunk;           /* [chunk_frames][channels]: integers, or floats in their place */
+    unsigned char *packed;    /* the same as the file's bytes */
+};
+
+/* ---- Problems ------------------------------------------------------------ */
+
+static mxd_place at(const char *path)
+{
+    return (mxd_place){.file = path};
+}
+
+static mxd_result fail_write(mxd_audio_writer *writer)
+{
+    const mxd_place place = at(writer->path);
+    int error = writer->write_error;
+    if (error == ENOSPC || error == EDQUOT)
+        return mxd_fail(writer->problems, MXD_ERROR_WRITE, &place, "cannot be written: the disk is full");
+    if (error == EFBIG)
+        return mxd_fail(writer->problems, MXD_ERROR_WRITE, &place,
+                        "cannot be written: it grew beyond the largest size that this disk or user may have");
+    return mxd_fail(writer->problems, MXD_ERROR_WRITE, &place, "cannot be written: %s",
+                    error ? strerror(error) : "the encoder failed");
+}
+
+/* ---- Bytes --------------------------------------------------------------- */
+
+static bool write_all(mxd_audio_writer *writer, const void *data, size_t size)
+{
+    for (const unsigned char *bytes = data; size;) {
+        ssize_t done = write(writer->file, bytes, size);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0) {
+            if (!writer->write_error)
+                writer->write_error = done < 0 ? errno : ENOSPC;
+            return false;
+        }
+        bytes += done;
+        size -= (size_t)done;
+    }
+    return true;
+}
+
+static sf_count_t virtual_length(void *user)
+{
+    struct stat status;
+    return fstat(((mxd_audio_writer *)user)->file, &status) == 0 ? status.st_size : -1;
+}
+
+static sf_count_t virtual_seek(sf_count_t offset, int whence, void *user)
+{
+    return lseek(((mxd_audio_writer *)user)->file, offset, whence);
+}
+
+static sf_count_t virtual_read(void *data, sf_count_t size, void *user)
+{
+    return read(((mxd_audio_writer *)user)->file, data, (size_t)size);
+}
+
+static sf_count_t virtual_write(const void *data, sf_count_t size, void *user)
+{
+    return write_all(user, data, (size_t)size) ? size : 0;
+}
+
+static sf_count_t virtual_tell(void *user)
+{
+    return lseek(((mxd_audio_writer *)user)->file, 0, SEEK_CUR);
+}
+
+/* ---- Names --------------------------------------------------------------- */
+
+/* Makes every missing folder of path's. */
+static mxd_result make_folders(const char *path, mxd_problems *problems)
+{
+    const mxd_place place = at(path);
+    char *folder = strdup(path);
+    if (!folder)
+        return mxd_fail(problems, MXD_ERROR_MEMORY, &place, "memory ran out");
+    mxd_result result = MXD_OK;
+    for (char *slash = strchr(folder + 1, '/'); slash && !result; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        struct stat status;
+        if (mkdir(folder, 0777) != 0) {
+            int error = errno; /* for a folder that is there some systems say EACCES or EROFS before EEXIST */
+            bool exists = stat(folder, &status) == 0;
+            if (exists && !S_ISDIR(status.st_mode))
+                result = mxd_fail(problems, MXD_ERROR_WRITE, &place,
+                                  "cannot be written: '%s' is a file where a folder should be", folder);
+            else if (!exists)
+                result = mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: making folder '%s': %s",
+                                  folder, error == EACCES ? "no permission" : strerror(error));
+        }
+        *slash = '/';
+    }
+    free(folder);
+    return result;
+}
+
+/* The rename at the end would replace whatever bears the name: only a regular file may be. */
+static mxd_result check_target(const char *path, mxd_problems *problems)
+{
+    const mxd_place place = at(path);
+    const char *slash = strrchr(path, '/');
+    struct stat status;
+    bool exists = stat(path, &status) == 0;
+    if (!*path || (slash && !slash[1]) || (exists && S_ISDIR(status.st_mode)))
+        return mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: it is a folder; a file name is needed");
+    if (exists && !S_ISREG(status.st_mode))
+        return mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: it is a device or pipe, not a file");
+    return MXD_OK;
+}
+
+/*
+ * Opens .NAME.partial-XXXXXX beside the final name. Not mkstemp, whose files only their owner may read: with O_EXCL
+ * the name is ours alone just the same, and the permissions are what the user's umask says.
+ */
+static mxd_result open_temporary(mxd_audio_writer *writer)
+{
+    const char *slash = strrchr(writer->path, '/');
+    const char *name = slash ? slash + 1 : writer->path;
+    size_t size = strlen(writer->path) + 32;
+    char *temporary = malloc(size);
+    if (!temporary) {
+        const mxd_place place = at(writer->path);
+        return mxd_fail(writer->problems, MXD_ERROR_MEMORY, &place, "memory ran out");
+    }
+    struct timespec now = {0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t seed = (uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec << 30 ^ (uint64_t)getpid() << 44;
+    int error = EEXIST;
+    for (int attempt = 0; attempt < 100 && writer->file < 0 && error == EEXIST; attempt++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX generator */
+        snprintf(temporary, size, "%.*s.%.*s.partial-%06x", (int)(name - writer->path), writer->path, MAX_NAME_BYTES,
+                 name, (unsigned)(seed >> 40));
+        writer->file = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        error = errno;
+    }
+    if (writer->file >= 0) {
+        writer->temporary = temporary;
+        return MXD_OK;
+    }
+    free(temporary);
+    const mxd_place place = at(writer->path);
+    const char *reason = error == EACCES || error == EPERM ? "no permission to write into its folder"
+                         : error == ENOSPC || error == EDQUOT ? "the disk is full"
+                                                              : strerror(error);
+    return mxd_fail(writer->problems, MXD_ERROR_WRITE, &place, "cannot be written: %s", reason);
+}
+
+/* ---- Formats ------------------------------------------------------------- */
+
+static mxd_result check_params(const mxd_audio_writer_params *params, mxd_problems *problems)
+{
+    const mxd_place place = at(params->path);
+    bool integer = params->bit_depth == 16 || params->bit_depth == 24;
+    if (!integer && params->bit_depth != 32)
+        return mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written with %u bits; 16, 24 and 32 (float) can",
+                        params->bit_depth);
+    if (params->format == MXD_FORMAT_FLAC && !integer)
+        return mxd_fail(problems, MXD_ERROR_WRITE, &place, "FLAC holds 16 or 24 bits, not 32-bit float; take WAV");
+    if (params->format == MXD_FORMAT_FLAC && params->layout->num_channels > MAX_FLAC_CHANNELS)
+        return mxd_fail(problems, MXD_ERROR_WRITE, &place, "FLAC holds %d channels at most, not %u (%s); take WAV",
+                        MAX_FLAC_CHANNELS, params->layout->num_channels, params->layout->name);
+    return MXD_OK;
+}
+
+/* Sets the order of channels and what the header says of them. */
+static mxd_result choose_channels(mxd_audio_writer *writer, const mxd_audio_writer_params *params)
+{
+    const mxd_layout *layout = params->layout;
+    const mxd_place place = at(params->path);
+    bool in_mask_order = false;
+    uint32_t mask = mxd_layout_wave_mask(layout, &in_mask_order);
+    for (uint32_t i = 0; i < layout->num_channels; i++)
+        writer->order[i] = i;
+    if (params->channel_order == MXD_ORDER_WAVE) {
+        if (!mask)
+            return mxd_fail(writer->problems, MXD_ERROR_WRITE, &place,
+                            "layout %s has loudspeakers that WAVE's channel mask does not know; take the layout's order",
+                            layout->name);
+        mxd_layout_wave_order(layout, writer->order);
+    } else if (!in_mask_order) {
+        mask = 0;
+    }
+    /* What players take one and two channels for without being told: front centre; front left and right. */
+    bool plain = (layout->num_channels == 1 && mask == 0x4) || (layout->num_channels == 2 && mask == 0x3);
+    writer->wave = (mxd_wave_format){
+        .sample_rate = params->sample_rate,
+        .num_channels = layout->num_channels,
+        .bit_depth = params->bit_depth,
+        .extensible = !plain,
+        .channel_mask = mask,
+        .rf64 = params->format == MXD_FORMAT_RF64,
+    };
+    /* RFC 9639, 9.1.3: what 1 to 8 channels are in FLAC; in the second row with side for back loudspeakers. */
+    static const uint32_t flac_masks[2][MAX_FLAC_CHANNELS] = {{0x4, 0x3, 0x7, 0x33, 0x37, 0x3F, 0x70F, 0x63F},
+                                                              {0x4, 0x3, 0x7, 0x603, 0x607, 0x60F, 0x70F, 0x63F}};
+    uint32_t last = layout->num_channels - 1;
+    if (params->format == MXD_FORMAT_FLAC && mask != flac_masks[0][last] && mask != flac_masks[1][last])
+        mxd_warn(writer->problems, &place,
+                 "FLAC takes %u channels for another layout than %s, and cannot be told; players may misplace them",
+                 layout->num_channels, layout->name);
+    return MXD_OK;
+}
+
+static mxd_result open_flac(mxd_audio_writer *writer)
+{
+    SF_VIRTUAL_IO virtual_file = {.get_filelen = virtual_length, .seek = virtual_seek, .read = virtual_read,
+                                  .write = virtual_write, .tell = virtual_tell};
+    SF_INFO info = {
+        .samplerate = (int)writer->wave.sample_rate,
+        .channels = (int)writer->num_channels,
+        .format = SF_FORMAT_FLAC | (writer->bit_depth == 16 ? SF_FORMAT_PCM_16 : SF_FORMAT_PCM_24),
+    };
+    writer->flac = sf_open_virtual(&virtual_file, SFM_WRITE, &info, writer);
+    if (writer->flac)
+        return MXD_OK;
+    if (writer->write_error)
+        return fail_write(writer);
+    const mxd_place place = at(writer->path);
+    return mxd_fail(writer->problems, MXD_ERROR_WRITE, &place, "FLAC cannot be written with %u channels at %u Hz",
+                    writer->num_channels, writer->wave.sample_rate);
+}
+
+static mxd_result write_wave_header(mxd_audio_writer *writer)
+{
+    unsigned char bytes[MXD_WAVE_HEADER_MAX];
+    size_t size = mxd_wave_header(&writer->wave, writer->num_frames, bytes);
+    return write_all(writer, bytes, size) ? MXD_OK : fail_write(writer);
+}
+
+/* ---- Dither -------------------------------------------------------------- */
+
+/* 2^64 divided by the golden ratio, odd: multiples of it are spread evenly. */
+static const uint64_t golden = 0x9e3779b97f4a7c15u;
+
+/* SplitMix64's finaliser (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014; the
+ * constants are Stafford's variant 13). */
+static inline uint64_t mix_bits(uint64_t bits)
+{
+    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
+    bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
+    return bits ^ bits >> 31;
+}
+
+/* Samples of one channel to dithered integers, stride apart. Counts what it clips. */
+static void quantize(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames,
+                     uint32_t stride, int32_t *to)
+{
+    const double scale = writer->bit_depth == 16 ? 0x1p15 : 0x1p23;
+    const double lowest = -scale, highest = scale - 1.0;
+    uint64_t counter = writer->dither_keys[channel] + writer->num_frames * golden;
+    uint64_t num_clipped = 0;
+    for (uint32_t i = 0; i < num_frames; i++, counter += golden) {
+        uint64_t random = mix_bits(counter);
+        /* The difference of two uniform 32-bit numbers, in LSB: triangular from -1 to 1. */
+        double dither = (double)((int64_t)(random >> 32) - (int64_t)(random & UINT32_MAX)) * 0x1p-32;
+        double value = samples[i] * scale + dither;
+        value = value > lowest - 1.0 ? value : lowest - 1.0; /* keeps lrint within its range */
+        value = value < highest + 1.0 ? value : highest + 1.0;
+        long rounded = lrint(value);
+        bool clipped = rounded < (long)lowest || rounded > (long)highest;
+        if (clipped) {
+            rounded = rounded < 0 ? (long)lowest : (long)highest;
+            uint64_t frame = writer->num_frames + i;
+            if (writer->num_clipped + num_clipped == 0 || frame < writer->first_clip_frame)
+                writer->first_clip_frame = frame;
+            num_clipped++;
+        }
+        to[(size_t)i * stride] = (int32_t)rounded;
+    }
+    writer->num_clipped += num_clipped;
+}
+
+/* ---- Opening and writing ------------------------------------------------- */
+
+mxd_result mxd_audio_writer_open(const mxd_audio_writer_params *params, mxd_problems *problems,
+                                 mxd_audio_writer **result)
+{
+    *result = NULL;
+    mxd_result status = check_params(params, problems);
+    if (status)
+        return status;
+    const mxd_place place = at(params->path);
+    mxd_audio_writer *writer = calloc(1, sizeof *writer);
+    if (!writer)
+        return mxd_fail(problems, MXD_ERROR_MEMORY, &place, "memory ran out");
+    writer->file = -1;
+    writer->problems = problems;
+    writer->format = params->format;
+    writer->layout = params->layout;
+    writer->num_channels = params->layout->num_channels;
+    writer->bit_depth = params->bit_depth;
+    for (uint32_t channel = 0; channel < writer->num_channels; channel++)
+        writer->dither_keys[channel] = mix_bits(((uint64_t)params->dither_key << 32 | channel) + golden);
+    writer->chunk_frames = CHUNK_SAMPLES / writer->num_channels;
+    writer->path = strdup(params->path);
+    writer->chunk = malloc(CHUNK_SAMPLES * sizeof *writer->chunk);
+    writer->packed = malloc(CHUNK_SAMPLES * sizeof *writer->chunk);
+    if (!writer->path || !writer->chunk || !writer->packed) {
+        status = mxd_fail(problems, MXD_ERROR_MEMORY, &place, "memory ran out");
+        goto fail;
+    }
+    if ((status = choose_channels(writer, params)) != MXD_OK || (status = check_target(params->path, problems)) != MXD_OK ||
+        (status = make_folders(params->path, problems)) != MXD_OK || (status = open_temporary(writer)) != MXD_OK)
+        goto fail;
+    status = params->format == MXD_FORMAT_FLAC ? open_flac(writer) : write_wave_header(writer);
+    if (status)
+        goto fail;
+    *result = writer;
+    return MXD_OK;
+fail:
+    mxd_audio_writer_close(writer);
+    return status;
+}
+
+static mxd_result check_finite(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames)
+{
+    if (!mxd_any_non_finite(samples, num_frames))
+        return MXD_OK;
+    uint32_t i = 0;
+    while (isfinite(samples[i]))
+        i++;
+    uint64_t frame = writer->num_frames + i;
+    const mxd_place place = at(writer->path);
+    return mxd_fail(writer->problems, MXD_ERROR_WRITE, &place,
+                    "cannot be written: the mix is %s at frame %" PRIu64 " (%.6f s), channel %s; some level is far too "
+                    "high", isnan(samples[i]) ? "not a number (NaN)" : "infinite", frame,
+                    (double)frame / writer->wave.sample_rate, writer->layout->speakers[channel].label);
+}
+
+/* Little-endian bytes of 32-bit words, the lowest word_bytes of each. */
+static void pack(const int32_t *words, size_t num_words, uint32_t word_bytes, unsigned char *to)
+{
+    for (size_t i = 0; i < num_words; i++) {
+        uint32_t word = (uint32_t)words[i];
+        for (uint32_t byte = 0; byte < word_bytes; byte++)
+            to[i * word_bytes + byte] = (unsigned char)(word >> 8 * byte);
+    }
+}
+
+static bool write_chunk(mxd_audio_writer *writer, uint32_t num_frames)
+{
+    size_t num_samples = (size_t)num_frames * writer->num_channels;
+    if (writer->flac) {
+        /* libsndfile's integers are full scale at 2^31 whatever the file's depth; shifting back is exact. */
+        for (size_t i = 0; i < num_samples; i++)
+            writer->chunk[i] = (int32_t)((uint32_t)writer->chunk[i] << (32 - writer->bit_depth));
+        return sf_writef_int(writer->flac, writer->chunk, num_frames) == (sf_count_t)num_frames && !writer->write_error;
+    }
+    switch (writer->bit_depth) { /* a constant each, so that the compiler unrolls */
+    case 16: pack(writer->chunk, num_samples, 2, writer->packed); break;
+    case 24: pack(writer->chunk, num_samples, 3, writer->packed); break;
+    default: pack(writer->chunk, num_samples, 4, writer->packed); break;
+    }
+    return write_all(writer, writer->packed, num_samples * (writer->bit_depth / 8));
+}
+
+mxd_result mxd_audio_writer_write(mxd_audio_writer *writer, const float *const *channels, uint32_t num_frames)
+{
+    for (uint32_t done = 0; done < num_frames;) {
+        uint32_t count = num_frames - done < writer->chunk_frames ? num_frames - done : writer->chunk_frames;
+        for (uint32_t i = 0; i < writer->num_channels; i++) {
+            uint32_t channel = writer->order[i];
+            const float *samples = channels[channel] + done;
+            mxd_result result = check_finite(writer, channel, samples, count);
+            if (result)
+                return result;
+            if (writer->bit_depth == 32)
+                for (uint32_t frame = 0; frame < count; frame++)
+                    memcpy(&writer->chunk[(size_t)frame * writer->num_channels + i], &samples[frame], sizeof(float));
+            else
+                quantize(writer, channel, samples, count, writer->num_channels, writer->chunk + i);
+        }
+        if (!write_chunk(writer, count))
+            return fail_write(writer);
+        writer->num_frames += count;
+        done += count;
+    }
+    return MXD_OK;
+}
+
+/* ---- Finishing ----------------------------------------------------------- */
+
+static mxd_result finish_wave(mxd_audio_writer *writer)
+{
+    uint64_t num_bytes = writer->num_frames * writer->num_channels * (writer->bit_depth / 8);
+    if (num_bytes & 1 && !write_all(writer, "", 1))
+        return fail_write(writer);
+    if (lseek(writer->file, 0, SEEK_SET) != 0) {
+        writer->write_error = errno;
+        return fail_write(writer);
+    }
+    return write_wave_header(writer);
+}
+
+static mxd_result finish_flac(mxd_audio_writer *writer)
+{
+    int error = sf_close(writer->flac);
+    writer->flac = NULL;
+    return error || writer->write_error ? fail_write(writer) : MXD_OK;
+}
+
+mxd_result mxd_audio_writer_finish(mxd_audio_writer *writer)
+{
+    mxd_result result = writer->flac ? finish_flac(writer) : finish_wave(writer);
+    if (result)
+        return result;
+    /* Some disks (over a network, or with quotas) tell only here that they were full. EINVAL: nothing to wait for. */
+    if (fsync(writer->file) != 0 && errno != EINVAL)
+        writer->write_error = errno;
+    if (close(writer->file) != 0 && errno != EINTR && !writer->write_error)
+        writer->write_error = errno;
+    writer->file = -1;
+    if (writer->write_error)
+        return fail_write(writer);
+    writer->finished = true;
+    return MXD_OK;
+}
+
+mxd_result mxd_audio_writer_commit(mxd_audio_writer *writer)
+{
+    const mxd_place place = at(writer->path);
+    if (!writer->finished || writer->committed)
+        return mxd_fail(writer->problems, MXD_ERROR_ARGUMENT, &place, "is not finished, or has its name already");
+    if (rename(writer->temporary, writer->path) != 0)
+        return mxd_fail(writer->problems, MXD_ERROR_WRITE, &place, "cannot be given its name: %s", strerror(errno));
+    writer->committed = true;
+    return MXD_OK;
+}
+
+uint64_t mxd_audio_writer_clipped(const mxd_audio_writer *writer, uint64_t *first_frame)
+{
+    if (first_frame)
+        *first_frame = writer->first_clip_frame;
+    return writer->num_clipped;
+}
+
+void mxd_audio_writer_close(mxd_audio_writer *writer)
+{
+    if (!writer)
+        return;
+    if (writer->flac)
+        sf_close(writer->flac);
+    if (writer->file >= 0)
+        close(writer->file);
+    if (writer->temporary && !writer->committed)
+        unlink(writer->temporary);
+    free(writer->temporary);
+    free(writer->path);
+    free(writer->chunk);
+    free(writer->packed);
+    free(writer);
+}
