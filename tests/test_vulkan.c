@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #define RATE 48000.0
+#define PI 3.14159265358979323846
 
 /* ---- Helpers ------------------------------------------------------------- */
 
@@ -119,17 +120,17 @@ static mxd_svf bell(double frequency_hz, double q, double gain_db)
 {
     double a = pow(10.0, gain_db / 40.0);
     double k = 1.0 / (q * a);
-    return (mxd_svf){.g = tan(M_PI * frequency_hz / RATE), .k = k, .m0 = 1.0, .m1 = k * (a * a - 1.0)};
+    return (mxd_svf){.g = tan(PI * frequency_hz / RATE), .k = k, .m0 = 1.0, .m1 = k * (a * a - 1.0)};
 }
 
 static mxd_svf low_pass(double frequency_hz, double q)
 {
-    return (mxd_svf){.g = tan(M_PI * frequency_hz / RATE), .k = 1.0 / q, .m2 = 1.0};
+    return (mxd_svf){.g = tan(PI * frequency_hz / RATE), .k = 1.0 / q, .m2 = 1.0};
 }
 
 static mxd_svf high_pass(double frequency_hz, double q)
 {
-    return (mxd_svf){.g = tan(M_PI * frequency_hz / RATE), .k = 1.0 / q, .m0 = 1.0, .m1 = -1.0 / q, .m2 = -1.0};
+    return (mxd_svf){.g = tan(PI * frequency_hz / RATE), .k = 1.0 / q, .m0 = 1.0, .m1 = -1.0 / q, .m2 = -1.0};
 }
 
 /* The trapezoidal state-variable filter in its textbook form, which shares nothing with the delta form. */

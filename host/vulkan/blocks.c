@@ -30,22 +30,6 @@ static void barrier(VkCommandBuffer commands, VkPipelineStageFlags from, VkAcces
 
 /* ---- Preparation --------------------------------------------------------- */
 
-/* The device's copy of the parameters, for all steps at their largest; blocks may ask for more. */
-static mxd_result make_params(mxd_vulkan_backend *backend, uint64_t bytes)
-{
-    if (backend->params.bytes >= bytes)
-        return MXD_OK;
-    mxd_vulkan_wait_idle(backend);
-    mxd_vulkan_buffer_finish(&backend->context, &backend->params);
-    mxd_result result = mxd_vulkan_buffer_init(&backend->context, bytes + bytes / 4, MXD_VULKAN_ON_DEVICE,
-                                               "the steps' parameters", &backend->params);
-    if (result != MXD_OK)
-        return result;
-    for (uint32_t i = 0; i < backend->num_steps; i++)
-        backend->steps[i]->functions->bind(backend, backend->steps[i]);
-    return MXD_OK;
-}
-
 mxd_result mxd_vulkan_prepare(mxd_backend *base)
 {
     mxd_vulkan_backend *backend = (mxd_vulkan_backend *)base;
@@ -56,11 +40,15 @@ mxd_result mxd_vulkan_prepare(mxd_backend *base)
         bytes += backend->steps[i]->functions->params_bytes(backend->steps[i], NULL);
     }
     mxd_vulkan_transfer_finish(&backend->context);
+    /* A step runs at most once a block and within its capacities (host/backend.c), so this is enough for any block. */
     if (result == MXD_OK)
-        result = make_params(backend, bytes);
-    if (result == MXD_OK)
-        result = mxd_vulkan_instance_check(&backend->context.instance, base->problems);
-    return result;
+        result = mxd_vulkan_buffer_init(&backend->context, bytes, MXD_VULKAN_ON_DEVICE, "the steps' parameters",
+                                        &backend->params);
+    if (result != MXD_OK)
+        return result;
+    for (uint32_t i = 0; i < backend->num_steps; i++)
+        backend->steps[i]->functions->bind(backend, backend->steps[i]);
+    return mxd_vulkan_instance_check(&backend->context.instance, base->problems);
 }
 
 /* ---- Room in a slot ------------------------------------------------------ */
@@ -131,10 +119,8 @@ static mxd_result make_room(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot, 
     uint32_t num_uploads = 0;
     for (uint32_t i = 0; i < block->num_uploads; i++)
         num_uploads += block->uploads[i].frames != NULL;
-    mxd_result result = make_params(backend, params);
-    if (result == MXD_OK)
-        result = grow(backend, &slot->upload, params + num_uploads * lane_bytes, MXD_VULKAN_UPLOAD,
-                      "uploads");
+    mxd_result result = grow(backend, &slot->upload, params + num_uploads * lane_bytes, MXD_VULKAN_UPLOAD,
+                             "uploads");
     if (result == MXD_OK)
         result = grow(backend, &slot->download, block->num_downloads * lane_bytes, MXD_VULKAN_DOWNLOAD, "downloads");
     if (result == MXD_OK)

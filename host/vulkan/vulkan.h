@@ -173,9 +173,9 @@ typedef struct mxd_vulkan_step_functions {
     mxd_vulkan_kernel kernel;
     void (*destroy)(mxd_vulkan_backend *backend, mxd_vulkan_step *step);
     mxd_result (*prepare)(mxd_vulkan_backend *backend, mxd_vulkan_step *step);
-    /* (Re)writes the descriptor sets: after prepare, and when backend->params moved. */
+    /* Writes the descriptor sets, once backend->params is there too. */
     void (*bind)(mxd_vulkan_backend *backend, mxd_vulkan_step *step);
-    /* Most bytes that record takes by mxd_vulkan_params. */
+    /* Most bytes that record takes by mxd_vulkan_params; run NULL: of any run. */
     uint64_t (*params_bytes)(const mxd_vulkan_step *step, const mxd_step_run *run);
     /* Records the dispatches, with barriers between them but not around them, and moves the host's state on. */
     void (*record)(mxd_vulkan_backend *backend, mxd_vulkan_step *step, mxd_vulkan_recording *recording,
