@@ -105,22 +105,11 @@ mxd_impulse_response *mxd_impulse_response_load(const char *path, uint32_t sampl
                                                 const mxd_place *place, mxd_problems *problems)
 {
     mxd_audio_info info;
-    if (mxd_audio_probe(path, place, problems, &info) != MXD_OK)
-        return NULL;
-    const double length_s = (double)info.num_frames / info.sample_rate;
-    if (length_s > MXD_IMPULSE_RESPONSE_MAX_S) {
-        mxd_fail(problems, MXD_ERROR_INVALID, place,
-                 "impulse response %s lasts %.1f s: at most %.0f s are convolved, shorten the file", path, length_s,
-                 MXD_IMPULSE_RESPONSE_MAX_S);
-        return NULL;
-    }
-    uint64_t num_frames = mxd_audio_frames_at(info.num_frames, info.sample_rate, sample_rate);
-    if (num_frames == 0)
-        num_frames = 1; /* a frame or two at a far higher rate */
     float *samples = NULL;
-    if (mxd_audio_load(path, sample_rate, num_frames, place, problems, &info, &samples) != MXD_OK)
+    const uint64_t max_frames = (uint64_t)(MXD_IMPULSE_RESPONSE_MAX_S * sample_rate);
+    if (mxd_audio_load(path, sample_rate, max_frames, place, problems, &info, &samples) != MXD_OK)
         return NULL;
-    return mxd_impulse_response_create(path, samples, info.num_channels, (uint32_t)num_frames, sample_rate,
+    return mxd_impulse_response_create(path, samples, info.num_channels, (uint32_t)info.num_frames, sample_rate,
                                        length_frames, place, problems);
 }
 
