@@ -214,7 +214,9 @@ static bool parse(int argc, char **argv, settings *s)
         } else if (strcmp(argv[i], "--threads") == 0) {
             s->threads = (uint32_t)atoi(value);
         } else if (strcmp(argv[i], "--shared") == 0) {
-            s->shared = value;
+            s->shared = realpath(value, NULL); /* the session lies elsewhere; lives as long as the program */
+            if (!s->shared)
+                fprintf(stderr, "bench_render: no folder %s\n", value);
         } else {
             return false;
         }
