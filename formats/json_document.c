@@ -141,23 +141,43 @@ static const char *explain(const json_error_t *error)
     }
 }
 
-static mxd_result report_syntax(mxd_document *document, const json_error_t *error, size_t size)
+/* The token that jansson stumbled over, as its message quotes it behind "near"; *length 0 = not quoted. */
+static const char *quoted_token(const char *message, size_t *length)
 {
-    /* jansson stands behind the token that it stumbled over, and quotes it where it can. */
+    const char *near = strstr(message, " near '");
+    *length = 0;
+    if (!near)
+        return "";
+    near += strlen(" near '");
+    size_t rest = strlen(near);
+    *length = rest > 0 && near[rest - 1] == '\'' ? rest - 1 : rest;
+    return near;
+}
+
+/* Where the trouble begins: jansson's position is behind the token. */
+static size_t trouble_offset(const json_error_t *error, size_t token_length, const char *text, size_t size)
+{
     size_t offset = error->position > 0 ? (size_t)error->position : 0;
-    char text[JSON_ERROR_TEXT_LENGTH];
-    snprintf(text, sizeof text, "%s", error->text);
-    char *near = strstr(text, " near '");
-    size_t length = near ? strlen(near + 7) : 0;
-    if (length > 1 && near[7 + length - 1] == '\'')
-        length--;
-    else
-        length = length > 0 ? length : 1;
-    offset = offset > length ? offset - length : 0;
-    if (offset >= size)
-        offset = size > 0 ? size - 1 : 0;
-    mxd_place place = mxd_document_place(document, (uint32_t)offset, NULL);
-    for (char *c = text; *c; c++)
+    if (offset > size)
+        offset = size;
+    if (json_error_code(error) == json_error_numeric_overflow) {
+        while (offset > 0 && memchr("0123456789+-.eE", text[offset - 1], 15))
+            offset--;
+        return offset;
+    }
+    size_t back = token_length > 0 ? token_length : 1;
+    return offset > back ? offset - back : 0;
+}
+
+static mxd_result report_syntax(mxd_document *document, const json_error_t *error, const char *text, size_t size)
+{
+    char message[JSON_ERROR_TEXT_LENGTH];
+    size_t token_length;
+    snprintf(message, sizeof message, "%s", error->text);
+    const char *token = quoted_token(message, &token_length);
+    size_t offset = trouble_offset(error, token_length, text, size);
+    const mxd_place place = mxd_document_place(document, (uint32_t)offset, NULL);
+    for (char *c = message; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             *c = '?';
     document->failed = true;
@@ -166,8 +186,8 @@ static mxd_result report_syntax(mxd_document *document, const json_error_t *erro
         return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "%s", words);
     if (json_error_code(error) == json_error_duplicate_key)
         return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "the key %.*s stands twice in one object",
-                        near ? (int)length : 0, near ? near + 7 : "");
-    return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "not valid JSON: %s", text);
+                        (int)token_length, token);
+    return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "not valid JSON: %s", message);
 }
 
 /* What can be told of a text without parsing it. */
@@ -215,7 +235,7 @@ mxd_result mxd_document_open(const char *path, mxd_problems *problems, mxd_docum
     if (!d->root && json_error_code(&error) == json_error_out_of_memory)
         goto memory;
     if (!d->root) {
-        result = report_syntax(d, &error, size);
+        result = report_syntax(d, &error, text, size);
         goto fail;
     }
     if (!mxd_json_places_nodes(&d->places, text, size))
