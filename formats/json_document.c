@@ -131,8 +131,6 @@ static const char *explain(const json_error_t *error)
         return "the number is too large";
     case json_error_stack_overflow:
         return "brackets are nested too deep for a session file";
-    case json_error_invalid_utf8:
-        return "not valid UTF-8: save the file with the encoding UTF-8";
     case json_error_null_character:
     case json_error_null_byte_in_key:
         return "a NUL character has no place in a session file";
@@ -190,6 +188,24 @@ static mxd_result report_syntax(mxd_document *document, const json_error_t *erro
     return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "not valid JSON: %s", message);
 }
 
+/* Length of the UTF-8 sequence at text; 0 = not valid (RFC 3629: no overlong forms, no surrogates, no more than U+10FFFF). */
+static size_t sequence_length(const unsigned char *text, size_t size)
+{
+    unsigned char lead = text[0];
+    if (lead < 0x80)
+        return 1;
+    size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    if (lead < 0xC2 || lead > 0xF4 || length > size)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((text[i] & 0xC0) != 0x80)
+            return 0;
+    if ((lead == 0xE0 && text[1] < 0xA0) || (lead == 0xED && text[1] > 0x9F) || (lead == 0xF0 && text[1] < 0x90) ||
+        (lead == 0xF4 && text[1] > 0x8F))
+        return 0;
+    return length;
+}
+
 /* What can be told of a text without parsing it. */
 static mxd_result check_text(mxd_document *document, const char *text, size_t size)
 {
@@ -207,6 +223,15 @@ static mxd_result check_text(mxd_document *document, const char *text, size_t si
         mxd_place place = mxd_document_place(document, (uint32_t)(nul - text), NULL);
         return mxd_fail(document->problems, MXD_ERROR_INVALID, &place,
                         "a NUL byte: this is no JSON text, or it is not in UTF-8");
+    }
+    /* jansson finds this too, but is not exact about the place. */
+    for (size_t i = 0, length; i < size; i += length) {
+        length = sequence_length((const unsigned char *)text + i, size - i);
+        if (length == 0) {
+            mxd_place place = mxd_document_place(document, (uint32_t)i, NULL);
+            return mxd_fail(document->problems, MXD_ERROR_INVALID, &place,
+                            "not valid UTF-8: save the file with the encoding UTF-8");
+        }
     }
     return MXD_OK;
 }

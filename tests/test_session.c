@@ -305,7 +305,7 @@ static void test_clips(void **state)
                    "\"fade_out\": {@2\"shape\": 1, \"curve\": @3\"s_curve\", \"length_s\": 1}},\n"
                    "{\"file\": \"mono.wav\", \"length_s\": @40, @5\"speed\": 2}]}",
          .problems = {{1, "/tracks/0/clips/0/fade_in", "the fade lasts 1.1 s, but the clip only 1 s"},
-                      {2, "/tracks/0/clips/0/fade_out/shape", "unknown key \"shape\"; here it could be \"length_s\" or \"curve\""},
+                      {2, "/tracks/0/clips/0/fade_out/shape", "unknown key \"shape\"; here it could be \"curve\" or \"length_s\""},
                       {3, "/tracks/0/clips/0/fade_out/curve",
                        "\"curve\" must be \"linear\", \"equal-power\", \"exponential\", \"logarithmic\" or \"s-curve\", "
                        "not \"s_curve\"; did you mean \"s-curve\"?"},
@@ -527,6 +527,8 @@ static void test_root(void **state)
         {"{\"a\": [1, 2@1}", {{1, NULL, "not valid JSON: ']' expected near '}'"}}},
         {"{\"a\": 1,\n@1}", {{1, NULL, "not valid JSON: string or '}' expected near '}'"}}},
         {"{\"a\": @1\xFF}", {{1, NULL, "not valid UTF-8: save the file with the encoding UTF-8"}}},
+        {"{\"\xE2\x82\xAC\": \"@1\xE2\x82\"}", {{1, NULL, "not valid UTF-8: save the file with the encoding UTF-8"}}},
+        {"{\"a\": \"@1\xED\xA0\x80\"}", {{1, NULL, "not valid UTF-8: save the file with the encoding UTF-8"}}},
         {"{\"a\": 1} @1x", {{1, NULL, "not valid JSON: there is something behind the end of the session's object"}}},
         {"{\"a\": [1@1,", {{1, NULL, "not valid JSON: the file ends before *"}}},
     };
