@@ -216,11 +216,11 @@ static bool read_band(mxd_reader *reader, uint32_t sample_rate, mxd_eq_band *ban
 
     /* The top: just below Nyquist, where tan(pi f / rate) is still a number that float32 coefficients can carry. */
     const double highest_hz = 0.4999 * sample_rate;
-    bool good = mxd_read_number(reader, "frequency_hz", MXD_REQUIRED, 1.0, 1e6, &band->frequency_hz);
-    if (good && band->frequency_hz > highest_hz) {
+    bool good = mxd_read_number(reader, "frequency_hz", MXD_REQUIRED, -1e9, 1e9, &band->frequency_hz);
+    if (good && !(band->frequency_hz >= 1.0 && band->frequency_hz <= highest_hz)) {
         mxd_reader_fail(reader, "frequency_hz",
-                        "%g Hz is too high: at a sample rate of %u Hz an equaliser reaches up to %.9g Hz",
-                        band->frequency_hz, (unsigned)sample_rate, highest_hz);
+                        "\"frequency_hz\" is %g, but must be from 1 to %.9g at a sample rate of %u Hz",
+                        band->frequency_hz, highest_hz, (unsigned)sample_rate);
         good = false;
     }
 
