@@ -68,6 +68,7 @@ static mxd_result out_of_memory(mxd_problems *problems, const char *path)
 
 typedef struct header {
     bool known;              /* it begins like a kind of audio file that there is */
+    bool bw64;               /* ITU-R BS.2088; libsndfile 1.2 does not know the name */
     bool has_data;           /* of the chunked kinds: a chunk of samples was found */
     uint64_t data_promised;  /* bytes of samples; 0 = not told */
     uint64_t data_held;      /* of these, how many lie before the file's end */
@@ -189,6 +190,7 @@ static header read_header(int file, uint64_t size)
     bool wave = memcmp(head + 8, "WAVE", 4) == 0;
     if (wave && (memcmp(head, "RIFF", 4) == 0 || memcmp(head, "RF64", 4) == 0 || memcmp(head, "BW64", 4) == 0)) {
         found.known = true;
+        found.bw64 = memcmp(head, "BW64", 4) == 0;
         walk_riff(&from, &found);
     } else if (wave && memcmp(head, "RIFX", 4) == 0) {
         found.known = from.big_endian = true;
@@ -301,6 +303,8 @@ static mxd_result open_audio(const char *path, bool prove, const mxd_place *plac
     if (!*file) {
         if (!found.known)
             return complain(problems, place, path, "is not an audio file of a kind that can be read");
+        if (found.bw64)
+            return complain(problems, place, path, "is BW64, which cannot be read yet; convert it to WAV or RF64");
         if (found.data_held < found.data_promised)
             return complain(problems, place, path, "is truncated, and its header is damaged");
         return complain(problems, place, path, "is damaged or truncated, or packed in a way that cannot be read");

@@ -56,6 +56,8 @@ static void missing_and_foreign_files(void **state)
     probe_must_fail("one-byte.wav", "not an audio file");
     make_bytes(in_folder("riff.wav"), "RIFF\x24\0\0\0WAVE", 12);
     probe_must_fail("riff.wav", "damaged or truncated");
+    make_bytes(in_folder("bw64.wav"), "BW64\xFF\xFF\xFF\xFFWAVE", 12);
+    probe_must_fail("bw64.wav", "is BW64");
     assert_int_equal(mkfifo(in_folder("pipe.wav"), 0600), 0);
     alarm(20); /* a hang ends the test */
     probe_must_fail("pipe.wav", "device or pipe");
