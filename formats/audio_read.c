@@ -254,7 +254,8 @@ static mxd_result check_info(const SF_INFO *info, const header *found, const cha
                              mxd_problems *problems)
 {
     if (info->channels < 1 || info->channels > MXD_AUDIO_MAX_CHANNELS)
-        return complain(problems, place, path, "has %d channels; 1 to %d can be read", info->channels, MXD_AUDIO_MAX_CHANNELS);
+        return complain(problems, place, path, "has %d channels; 1 to %d can be read", info->channels,
+                        MXD_AUDIO_MAX_CHANNELS);
     if (info->samplerate < MIN_RATE_HZ || info->samplerate > MAX_RATE_HZ)
         return complain(problems, place, path, "has a sample rate of %d Hz; %d to %d can be read", info->samplerate,
                         MIN_RATE_HZ, MAX_RATE_HZ);
@@ -271,7 +272,8 @@ static mxd_result check_info(const SF_INFO *info, const header *found, const cha
     if (info->frames <= 0)
         return complain(problems, place, path, "holds no audio (0 frames)");
     if (info->frames >= INT64_MAX / 2)
-        return complain(problems, place, path, "its length cannot be told (truncated, or written to a pipe); write it anew");
+        return complain(problems, place, path,
+                        "its length cannot be told (truncated, or written to a pipe); write it anew");
     if (!info->seekable)
         return complain(problems, place, path, "is of a kind that cannot be read from the middle; convert it to WAV");
     return MXD_OK;
@@ -394,7 +396,8 @@ static mxd_result treat_non_finite(mxd_audio_reader *reader, float *samples, siz
             uint64_t frame = reader->position + i / num_channels;
             return complain(reader->problems, NULL, reader->path,
                             "%s at frame %" PRIu64 " (%.6f s), channel %u; repair the file (a clip may also "
-                            "say \"non_finite\": \"zero\")", isnan(samples[i]) ? "not a number (NaN)" : "infinity", frame,
+                            "say \"non_finite\": \"zero\")",
+                            isnan(samples[i]) ? "not a number (NaN)" : "infinity", frame,
                             (double)frame / reader->info.sample_rate, (unsigned)(i % num_channels) + 1);
         }
         samples[i] = 0.0f;
@@ -422,8 +425,8 @@ static mxd_result decode(mxd_audio_reader *reader, float *interleaved, uint32_t 
 }
 
 /* One channel out of interleaved frames; the common widths apart, so that the compiler can use shuffles. */
-static void pick_channel(const float *restrict interleaved, uint32_t num_channels, uint32_t channel, uint32_t num_frames,
-                         float *restrict to)
+static void pick_channel(const float *restrict interleaved, uint32_t num_channels, uint32_t channel,
+                         uint32_t num_frames, float *restrict to)
 {
     interleaved += channel;
     if (num_channels == 2)
