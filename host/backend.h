@@ -48,6 +48,11 @@ typedef struct mxd_backend_info {
  */
 mxd_result mxd_backend_create(mxd_backend_kind kind, const mxd_backend_params *params, mxd_problems *problems,
                               mxd_backend **backend);
+/* The same with any backend's own function, such as an mxd_cpu_variant's: what mxd_backend_create calls. */
+typedef mxd_result mxd_backend_creator(const mxd_backend_params *params, mxd_problems *problems,
+                                       mxd_backend **backend);
+mxd_result mxd_backend_create_with(mxd_backend_creator *creator, const mxd_backend_params *params,
+                                   mxd_problems *problems, mxd_backend **backend);
 /* Waits for what is under way. Accepts NULL. */
 void mxd_backend_destroy(mxd_backend *backend);
 const mxd_backend_info *mxd_backend_get_info(const mxd_backend *backend);
@@ -95,6 +100,8 @@ typedef struct mxd_convolve_cell {
 /*
  * A matrix of responses: output lanes are overwritten; inputs and outputs are
  * distinct lanes. An output without a cell becomes silence. Latency: none.
+ * The rows of a step run side by side: they may share inputs, but an output
+ * lane is neither an input nor an output of another row.
  */
 typedef struct mxd_convolve_row {
     const uint32_t *inputs;
@@ -164,7 +171,7 @@ typedef struct mxd_mix_run {
     uint32_t num_points;
 } mxd_mix_run;
 
-/* One step in one block. eq and convolve: the rows that run, ascending; the others keep their state. */
+/* One step in one block, which names it at most once. eq and convolve: the rows that run, ascending; the others keep their state. */
 typedef struct mxd_step_run {
     uint32_t step;
     const uint32_t *rows;

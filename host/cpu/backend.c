@@ -1,0 +1,294 @@
+/*
+ * The cpu and the reference backend: lanes in ordinary memory; a submit runs
+ * the whole block on the pool of threads before it returns, so a wait has
+ * nothing left to do. Overlap with decoding and encoding comes from the
+ * caller's own threads.
+ */
+#include "kernels.h"
+#include "simd.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+typedef enum timing_index { TIME_EQ, TIME_CONVOLVE, TIME_MIX, TIME_UPLOAD, TIME_DOWNLOAD, NUM_TIMES } timing_index;
+
+/* One of the three is set. */
+typedef struct cpu_step {
+    cpu_eq *eq;
+    cpu_convolve *convolve;
+    cpu_mix *mix;
+} cpu_step;
+
+typedef struct cpu_backend {
+    mxd_backend base;
+    mxd_threads *threads;
+    cpu_lanes lanes;
+    cpu_step *steps;
+    uint32_t num_steps;
+    uint32_t capacity;
+    uint64_t num_blocks;
+    mxd_backend_timing timings[NUM_TIMES];
+} cpu_backend;
+
+void *MXD_CPU(mxd_aligned_zeros)(size_t size)
+{
+    /* aligned_alloc wants a multiple of the alignment; never ask for nothing. */
+    size_t whole = (size / ALIGNMENT + 1) * ALIGNMENT;
+    void *memory = aligned_alloc(ALIGNMENT, whole);
+    if (memory)
+        memset(memory, 0, whole);
+    return memory;
+}
+
+static double now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void add_time(cpu_backend *cpu, timing_index index, double start_s, uint64_t lane_frames)
+{
+    cpu->timings[index].wall_s += now_s() - start_s;
+    cpu->timings[index].lane_frames += lane_frames;
+}
+
+static void destroy(mxd_backend *backend)
+{
+    cpu_backend *cpu = (cpu_backend *)backend;
+    for (uint32_t i = 0; i < cpu->num_steps; i++) {
+        MXD_CPU(mxd_eq_destroy)(cpu->steps[i].eq);
+        MXD_CPU(mxd_convolve_destroy)(cpu->steps[i].convolve);
+        MXD_CPU(mxd_mix_destroy)(cpu->steps[i].mix);
+    }
+    free(cpu->steps);
+    mxd_threads_destroy(cpu->threads);
+    free(cpu->lanes.samples);
+    free(cpu);
+}
+
+static mxd_result out_of_memory(const cpu_backend *cpu, const char *what)
+{
+    return mxd_fail(cpu->base.problems, MXD_ERROR_MEMORY, NULL, "memory ran out while %s", what);
+}
+
+/* A new, empty step; NULL when memory runs out. It counts only once num_steps is raised. */
+static cpu_step *next_step(cpu_backend *cpu)
+{
+    if (cpu->num_steps == cpu->capacity) {
+        uint32_t capacity = cpu->capacity ? 2 * cpu->capacity : 16;
+        cpu_step *steps = realloc(cpu->steps, capacity * sizeof *steps);
+        if (!steps)
+            return NULL;
+        cpu->steps = steps;
+        cpu->capacity = capacity;
+    }
+    cpu->steps[cpu->num_steps] = (cpu_step){0};
+    return &cpu->steps[cpu->num_steps];
+}
+
+static mxd_result add_eq(mxd_backend *backend, const mxd_eq_row *rows, uint32_t num_rows, uint32_t *step)
+{
+    cpu_backend *cpu = (cpu_backend *)backend;
+    cpu_step *next = next_step(cpu);
+    if (next)
+        next->eq = MXD_CPU(mxd_eq_create)(rows, num_rows, mxd_threads_count(cpu->threads));
+    if (!next || !next->eq)
+        return out_of_memory(cpu, "an equaliser was made");
+    *step = cpu->num_steps++;
+    return MXD_OK;
+}
+
+static mxd_result add_convolve(mxd_backend *backend, const mxd_convolve_row *rows, uint32_t num_rows, uint32_t *step)
+{
+    cpu_backend *cpu = (cpu_backend *)backend;
+    cpu_step *next = next_step(cpu);
+    if (next)
+        next->convolve = MXD_CPU(mxd_convolve_create)(rows, num_rows, cpu->base.params.block_frames, cpu->threads);
+    if (!next || !next->convolve)
+        return out_of_memory(cpu, "a convolver was made");
+    *step = cpu->num_steps++;
+    return MXD_OK;
+}
+
+static mxd_result add_mix(mxd_backend *backend, const mxd_mix_limits *limits, uint32_t *step)
+{
+    cpu_backend *cpu = (cpu_backend *)backend;
+    cpu_step *next = next_step(cpu);
+    if (next)
+        next->mix = MXD_CPU(mxd_mix_create)(limits, mxd_threads_count(cpu->threads));
+    if (!next || !next->mix)
+        return out_of_memory(cpu, "a mix was made");
+    *step = cpu->num_steps++;
+    return MXD_OK;
+}
+
+static mxd_result prepare(mxd_backend *backend)
+{
+    cpu_backend *cpu = (cpu_backend *)backend;
+    cpu->lanes.samples = MXD_CPU(mxd_aligned_zeros)(cpu->base.params.num_lanes * cpu->lanes.stride * sizeof(real));
+    return cpu->lanes.samples ? MXD_OK : out_of_memory(cpu, "lanes were made");
+}
+
+static uint64_t memory(const mxd_backend *backend)
+{
+    const cpu_backend *cpu = (const cpu_backend *)backend;
+    uint64_t bytes = (uint64_t)cpu->base.params.num_lanes * cpu->lanes.stride * sizeof(real);
+    for (uint32_t i = 0; i < cpu->num_steps; i++) {
+        const cpu_step *step = &cpu->steps[i];
+        bytes += step->eq ? MXD_CPU(mxd_eq_memory)(step->eq) : 0;
+        bytes += step->convolve ? MXD_CPU(mxd_convolve_memory)(step->convolve) : 0;
+        bytes += step->mix ? MXD_CPU(mxd_mix_memory)(step->mix) : 0;
+    }
+    return bytes;
+}
+
+/* ---- Transfers ----------------------------------------------------------- */
+
+typedef struct cpu_transfer {
+    const cpu_lanes *lanes;
+    const mxd_block *block;
+} cpu_transfer;
+
+static void upload_one(void *user, uint32_t index, uint32_t thread)
+{
+    (void)thread;
+    const cpu_transfer *transfer = user;
+    const mxd_upload *upload = &transfer->block->uploads[index];
+    real *lane = lane_of(transfer->lanes, upload->lane);
+    uint32_t num_frames = transfer->block->num_frames;
+    if (!upload->frames) {
+        memset(lane, 0, num_frames * sizeof *lane);
+        return;
+    }
+    for (uint32_t i = 0; i < num_frames; i++)
+        lane[i] = upload->frames[i];
+}
+
+static void download_one(void *user, uint32_t index, uint32_t thread)
+{
+    (void)thread;
+    const cpu_transfer *transfer = user;
+    const mxd_download *download = &transfer->block->downloads[index];
+    const real *lane = lane_of(transfer->lanes, download->lane);
+    for (uint32_t i = 0; i < transfer->block->num_frames; i++)
+        download->frames[i] = (float)lane[i];
+}
+
+static void run_step(cpu_backend *cpu, const mxd_step_run *run, uint32_t num_frames)
+{
+    const cpu_step *step = &cpu->steps[run->step];
+    double start_s = now_s();
+    if (step->eq) {
+        MXD_CPU(mxd_eq_run)(step->eq, cpu->threads, &cpu->lanes, num_frames, run);
+        add_time(cpu, TIME_EQ, start_s, (uint64_t)num_frames * run->num_rows);
+    } else if (step->convolve) {
+        MXD_CPU(mxd_convolve_run)(step->convolve, cpu->threads, &cpu->lanes, num_frames, run);
+        add_time(cpu, TIME_CONVOLVE, start_s, (uint64_t)num_frames * run->num_rows);
+    } else {
+        MXD_CPU(mxd_mix_run)(step->mix, cpu->threads, &cpu->lanes, num_frames, run->mix);
+        add_time(cpu, TIME_MIX, start_s, (uint64_t)num_frames * run->mix->num_edges);
+    }
+}
+
+static mxd_result submit(mxd_backend *backend, const mxd_block *block, uint64_t *ticket)
+{
+    cpu_backend *cpu = (cpu_backend *)backend;
+    cpu_transfer transfer = {&cpu->lanes, block};
+    double start_s = now_s();
+    mxd_threads_run(cpu->threads, block->num_uploads, upload_one, &transfer);
+    add_time(cpu, TIME_UPLOAD, start_s, (uint64_t)block->num_frames * block->num_uploads);
+
+    for (uint32_t i = 0; i < block->num_runs; i++)
+        run_step(cpu, &block->runs[i], block->num_frames);
+
+    start_s = now_s();
+    mxd_threads_run(cpu->threads, block->num_downloads, download_one, &transfer);
+    add_time(cpu, TIME_DOWNLOAD, start_s, (uint64_t)block->num_frames * block->num_downloads);
+    *ticket = ++cpu->num_blocks;
+    return MXD_OK;
+}
+
+static mxd_result wait_for(mxd_backend *backend, uint64_t ticket)
+{
+    (void)backend;
+    (void)ticket;
+    return MXD_OK;
+}
+
+static uint32_t timings(const mxd_backend *backend, mxd_backend_timing *entries, uint32_t capacity)
+{
+    const cpu_backend *cpu = (const cpu_backend *)backend;
+    for (uint32_t i = 0; i < NUM_TIMES && i < capacity; i++)
+        entries[i] = cpu->timings[i];
+    return NUM_TIMES;
+}
+
+static const mxd_backend_functions functions = {
+    .destroy = destroy,
+    .add_eq = add_eq,
+    .add_convolve = add_convolve,
+    .add_mix = add_mix,
+    .prepare = prepare,
+    .memory = memory,
+    .submit = submit,
+    .wait = wait_for,
+    .timings = timings,
+};
+
+/* The processor's name as Linux tells it; elsewhere the machine type has to do. */
+static void describe_processor(char *text, size_t size)
+{
+    snprintf(text, size, "this computer's processor");
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    if (!file)
+        return;
+    char line[256];
+    while (fgets(line, sizeof line, file)) {
+        char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || !colon)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(text, size, "%s", colon + 1 + (colon[1] == ' '));
+        break;
+    }
+    fclose(file);
+}
+
+/* variant.c has it under this name; declared here because variants.h names no single variant. */
+mxd_result MXD_CPU(mxd_backend_create)(const mxd_backend_params *params, mxd_problems *problems,
+                                       mxd_backend **backend);
+
+#define STRING(x) #x
+#define STRING_OF(x) STRING(x)
+
+mxd_result MXD_CPU(mxd_backend_create)(const mxd_backend_params *params, mxd_problems *problems,
+                                       mxd_backend **backend)
+{
+    static const char *const kernels[NUM_TIMES] = {"eq", "convolve", "mix", "upload", "download"};
+    *backend = NULL;
+    cpu_backend *cpu = calloc(1, sizeof *cpu);
+    if (cpu)
+        cpu->threads = mxd_threads_create(params->num_threads);
+    if (!cpu || !cpu->threads) {
+        free(cpu);
+        return mxd_fail(problems, MXD_ERROR_MEMORY, NULL, "memory ran out while the cpu backend was made");
+    }
+    cpu->base.functions = &functions;
+    cpu->base.params = *params;
+    cpu->base.problems = problems;
+    cpu->base.info.kind = MXD_REAL_BITS == 64 ? "reference" : "cpu";
+    describe_processor(cpu->base.info.device, sizeof cpu->base.info.device);
+    snprintf(cpu->base.info.driver, sizeof cpu->base.info.driver, "%s, %u bytes a register, %u threads",
+             STRING_OF(MXD_VARIANT), (unsigned)VEC_BYTES, mxd_threads_count(cpu->threads));
+    /*
+     * Blocks are powers of two: without the 256 bytes between lanes, the same
+     * frame of all lanes would fall into one set of the cache, of 8 ways.
+     */
+    cpu->lanes.stride = params->block_frames + 256 / sizeof(real);
+    for (uint32_t i = 0; i < NUM_TIMES; i++)
+        cpu->timings[i].kernel = kernels[i];
+    *backend = &cpu->base;
+    return MXD_OK;
+}
