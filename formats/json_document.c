@@ -34,8 +34,8 @@ static void trim_utf8(char *text)
 void mxd_document_report(mxd_document *document, mxd_severity severity, const mxd_place *place, const char *format,
                          va_list arguments)
 {
-    if (severity == MXD_SEVERITY_ERROR)
-        document->failed = true;
+    if (severity == MXD_SEVERITY_ERROR && document->result == MXD_OK)
+        document->result = MXD_ERROR_INVALID;
     if (document->num_problems++ >= MAX_PROBLEMS) {
         if (document->num_problems == MAX_PROBLEMS + 1)
             mxd_fail(document->problems, MXD_ERROR_INVALID, &(mxd_place){.file = document->path},
@@ -57,10 +57,10 @@ void mxd_document_report(mxd_document *document, mxd_severity severity, const mx
 
 void mxd_document_out_of_memory(mxd_document *document)
 {
-    if (!document->failed)
+    if (document->result != MXD_ERROR_MEMORY)
         mxd_fail(document->problems, MXD_ERROR_MEMORY, &(mxd_place){.file = document->path},
                  "memory ran out while the file was being read");
-    document->failed = true;
+    document->result = MXD_ERROR_MEMORY;
 }
 
 mxd_place mxd_document_place(const mxd_document *document, uint32_t offset, const char *path)
@@ -178,7 +178,6 @@ static mxd_result report_syntax(mxd_document *document, const json_error_t *erro
     for (char *c = message; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             *c = '?';
-    document->failed = true;
     const char *words = explain(error);
     if (words)
         return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "%s", words);
@@ -288,7 +287,7 @@ void mxd_document_close(mxd_document *document)
     free(document);
 }
 
-bool mxd_document_failed(const mxd_document *document)
+mxd_result mxd_document_result(const mxd_document *document)
 {
-    return document->failed;
+    return document->result;
 }
