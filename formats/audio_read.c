@@ -389,8 +389,8 @@ static mxd_result treat_non_finite(mxd_audio_reader *reader, float *samples, siz
         if (reader->non_finite == MXD_NON_FINITE_ERROR) {
             uint64_t frame = reader->position + i / num_channels;
             return complain(reader->problems, NULL, reader->path,
-                            "%s at frame %" PRIu64 " (%.6f s), channel %u; repair the file, or set \"non_finite\": "
-                            "\"zero\" on the clip", isnan(samples[i]) ? "not a number (NaN)" : "infinity", frame,
+                            "%s at frame %" PRIu64 " (%.6f s), channel %u; repair the file (a clip may also "
+                            "say \"non_finite\": \"zero\")", isnan(samples[i]) ? "not a number (NaN)" : "infinity", frame,
                             (double)frame / reader->info.sample_rate, (unsigned)(i % num_channels) + 1);
         }
         samples[i] = 0.0f;

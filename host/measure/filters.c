@@ -46,10 +46,11 @@ void mxd_k_weighting_design(uint32_t sample_rate, mxd_k_weighting *weighting)
 #define TAPS_2X 24
 
 /*
- * sin(x)/x under a Hann window that reaches TAPS / 2 input frames to either side. Annex 2 asks for an interpolator
- * and prints one that satisfies it; this is another of the same order, taken instead because it keeps the input
- * frames as they are (one phase less to compute; a true peak is never below the sample peak) and is what the
- * meters in use compute, so that figures agree with theirs: on the tests' noise and music to 0.001 dB.
+ * sin(x)/x under a Hann window that reaches TAPS / 2 input frames to either side. Annex 2 states what an
+ * interpolator must do and prints one that does it; this is another of the same order. It keeps the input frames as
+ * they are (one phase less to compute, and a true peak is never below the sample peak), and it is what libebur128
+ * and the meters built on it use. Measured against libebur128 on white noise and 20 stems of a song: the printed
+ * table reads up to 0.35 dB and 0.14 dB differently, this filter 0.000 001 dB. Both meet EBU Tech 3341's 15 to 23.
  */
 void mxd_true_peak_design(uint32_t sample_rate, mxd_true_peak_filter *filter)
 {
