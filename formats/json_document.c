@@ -87,7 +87,8 @@ static mxd_result read_file(const char *path, mxd_problems *problems, char **tex
     for (;;) {
         if (count == capacity) {
             if (capacity >= MAX_FILE_BYTES) {
-                result = mxd_fail(problems, MXD_ERROR_INVALID, &place, "the file is larger than 1 GiB: no session file");
+                result = mxd_fail(problems, MXD_ERROR_INVALID, &place,
+                                  "the file is larger than 1 GiB: no session file");
                 goto fail;
             }
             capacity = capacity ? 2 * capacity : 1 << 16;
@@ -187,7 +188,7 @@ static mxd_result report_syntax(mxd_document *document, const json_error_t *erro
     return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "not valid JSON: %s", message);
 }
 
-/* Length of the UTF-8 sequence at text; 0 = not valid (RFC 3629: no overlong forms, no surrogates, no more than U+10FFFF). */
+/* Length of the UTF-8 sequence at text; 0 = not valid (RFC 3629: nothing overlong, no surrogates, up to U+10FFFF). */
 static size_t sequence_length(const unsigned char *text, size_t size)
 {
     unsigned char lead = text[0];

@@ -146,7 +146,8 @@ const mxd_layout *mxd_read_layout(mxd_reader *reader, const char *key, mxd_need 
     }
     const char *near = mxd_nearest(name, names, count);
     if (near)
-        mxd_reader_fail(reader, key, "there is no layout \"%.80s\"; did you mean \"%s\"? There are: %s", name, near, list);
+        mxd_reader_fail(reader, key, "there is no layout \"%.80s\"; did you mean \"%s\"? There are: %s", name, near,
+                        list);
     else
         mxd_reader_fail(reader, key, "there is no layout \"%.80s\"; there are: %s", name, list);
     return NULL;
