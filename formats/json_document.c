@@ -34,8 +34,8 @@ static void trim_utf8(char *text)
 void mxd_document_report(mxd_document *document, mxd_severity severity, const mxd_place *place, const char *format,
                          va_list arguments)
 {
-    if (severity == MXD_SEVERITY_ERROR)
-        document->failed = true;
+    if (severity == MXD_SEVERITY_ERROR && document->result == MXD_OK)
+        document->result = MXD_ERROR_INVALID;
     if (document->num_problems++ >= MAX_PROBLEMS) {
         if (document->num_problems == MAX_PROBLEMS + 1)
             mxd_fail(document->problems, MXD_ERROR_INVALID, &(mxd_place){.file = document->path},
@@ -57,10 +57,10 @@ void mxd_document_report(mxd_document *document, mxd_severity severity, const mx
 
 void mxd_document_out_of_memory(mxd_document *document)
 {
-    if (!document->failed)
+    if (document->result != MXD_ERROR_MEMORY)
         mxd_fail(document->problems, MXD_ERROR_MEMORY, &(mxd_place){.file = document->path},
                  "memory ran out while the file was being read");
-    document->failed = true;
+    document->result = MXD_ERROR_MEMORY;
 }
 
 mxd_place mxd_document_place(const mxd_document *document, uint32_t offset, const char *path)
@@ -87,7 +87,8 @@ static mxd_result read_file(const char *path, mxd_problems *problems, char **tex
     for (;;) {
         if (count == capacity) {
             if (capacity >= MAX_FILE_BYTES) {
-                result = mxd_fail(problems, MXD_ERROR_INVALID, &place, "the file is larger than 1 GiB: no session file");
+                result = mxd_fail(problems, MXD_ERROR_INVALID, &place,
+                                  "the file is larger than 1 GiB: no session file");
                 goto fail;
             }
             capacity = capacity ? 2 * capacity : 1 << 16;
@@ -178,7 +179,6 @@ static mxd_result report_syntax(mxd_document *document, const json_error_t *erro
     for (char *c = message; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             *c = '?';
-    document->failed = true;
     const char *words = explain(error);
     if (words)
         return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "%s", words);
@@ -188,7 +188,7 @@ static mxd_result report_syntax(mxd_document *document, const json_error_t *erro
     return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "not valid JSON: %s", message);
 }
 
-/* Length of the UTF-8 sequence at text; 0 = not valid (RFC 3629: no overlong forms, no surrogates, no more than U+10FFFF). */
+/* Length of the UTF-8 sequence at text; 0 = not valid (RFC 3629: nothing overlong, no surrogates, up to U+10FFFF). */
 static size_t sequence_length(const unsigned char *text, size_t size)
 {
     unsigned char lead = text[0];
@@ -288,7 +288,7 @@ void mxd_document_close(mxd_document *document)
     free(document);
 }
 
-bool mxd_document_failed(const mxd_document *document)
+mxd_result mxd_document_result(const mxd_document *document)
 {
-    return document->failed;
+    return document->result;
 }
