@@ -341,6 +341,29 @@ static void test_true_peak_everywhere(void **state)
     }
 }
 
+/*
+ * The signal that drives the filter as high as it can go, +-1 by the taps' signs, when all but that height has been
+ * found already: it must not be passed over, wherever it stands.
+ */
+static void test_true_peak_bound(void **state)
+{
+    (void)state;
+    static float x[300 + MXD_TRUE_PEAK_HISTORY];
+    for (uint32_t v = 0; mxd_cpu_get(v); v++) {
+        for (uint32_t rate = 48000; rate <= 96000; rate += 48000) {
+            mxd_true_peak_filter filter;
+            mxd_true_peak_design(rate, &filter);
+            int num_taps = (int)filter.num_taps;
+            for (int at = num_taps; at < 300 + MXD_TRUE_PEAK_HISTORY; at++) {
+                memset(x, 0, sizeof(x));
+                for (int k = 0; k < num_taps; k++)
+                    x[at - k] = filter.taps[filter.num_phases / 2][k] < 0.0 ? -1.0f : 1.0f;
+                check_true_peak(mxd_cpu_get(v), rate, x, 300, (float)filter.gain * 0.999f, "signs of the taps");
+            }
+        }
+    }
+}
+
 static void test_true_peak_non_finite(void **state)
 {
     (void)state;
@@ -365,7 +388,8 @@ int main(void)
         cmocka_unit_test(test_rates_agree),         cmocka_unit_test(test_sine_energy),
         cmocka_unit_test(test_k_energy),            cmocka_unit_test(test_k_energy_non_finite),
         cmocka_unit_test(test_k_state_ends),        cmocka_unit_test(test_true_peak),
-        cmocka_unit_test(test_true_peak_everywhere), cmocka_unit_test(test_true_peak_non_finite),
+        cmocka_unit_test(test_true_peak_everywhere), cmocka_unit_test(test_true_peak_bound),
+        cmocka_unit_test(test_true_peak_non_finite),
     };
     printf("seed %u\n", random_state);
     return cmocka_run_group_tests(tests, NULL, NULL);
