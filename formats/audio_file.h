@@ -11,6 +11,9 @@
 #include "../host/problems.h"
 #include "../host/session/session.h"
 
+/* Files with more channels are refused. */
+#define MXD_AUDIO_MAX_CHANNELS 64
+
 typedef struct mxd_audio_info {
     uint32_t sample_rate;
     uint32_t num_channels;

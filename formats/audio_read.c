@@ -7,10 +7,12 @@
  *
  * Rate change: with g = gcd(file rate, session rate), input frame
  * k * file_rate / g coincides with output frame k * sample_rate / g. The
- * resampler starts on such a frame, early enough for its filter to be full
- * when the wanted output comes, and what it gives before that is dropped. Its
- * input is always cut the same way, so that output does not depend on how it
- * is read.
+ * resampler starts on such a frame, early enough for its filters to be full
+ * when the wanted output comes, and what it gives before that is dropped. That
+ * may be before the file's first frame: libsoxr drops what its first filter
+ * rings before the first output, and its next would miss it (0.5 dB of an
+ * impulse in frame 0). Around the file lies silence. The resampler's input is
+ * always cut the same way, so that output does not depend on how it is read.
  */
 #include "audio_file.h"
 #include "non_finite.h"
@@ -29,7 +31,6 @@
 #include <unistd.h>
 
 enum {
-    MAX_CHANNELS = 64,
     MIN_RATE_HZ = 1000,
     MAX_RATE_HZ = 768000, /* the highest rate that converters are sold for */
     /* Samples decoded at a time: 128 KiB of float stay within a core's second-level cache. */
@@ -250,8 +251,8 @@ static mxd_result open_regular(const char *path, const mxd_place *place, mxd_pro
 static mxd_result check_info(const SF_INFO *info, const header *found, const char *path, const mxd_place *place,
                              mxd_problems *problems)
 {
-    if (info->channels < 1 || info->channels > MAX_CHANNELS)
-        return complain(problems, place, path, "has %d channels; 1 to %d can be read", info->channels, MAX_CHANNELS);
+    if (info->channels < 1 || info->channels > MXD_AUDIO_MAX_CHANNELS)
+        return complain(problems, place, path, "has %d channels; 1 to %d can be read", info->channels, MXD_AUDIO_MAX_CHANNELS);
     if (info->samplerate < MIN_RATE_HZ || info->samplerate > MAX_RATE_HZ)
         return complain(problems, place, path, "has a sample rate of %d Hz; %d to %d can be read", info->samplerate,
                         MIN_RATE_HZ, MAX_RATE_HZ);
@@ -268,7 +269,7 @@ static mxd_result check_info(const SF_INFO *info, const header *found, const cha
     if (info->frames <= 0)
         return complain(problems, place, path, "holds no audio (0 frames)");
     if (info->frames >= INT64_MAX / 2)
-        return complain(problems, place, path, "its header does not tell how long it is; write it anew");
+        return complain(problems, place, path, "its length cannot be told (truncated, or written to a pipe); write it anew");
     if (!info->seekable)
         return complain(problems, place, path, "is of a kind that cannot be read from the middle; convert it to WAV");
     return MXD_OK;
@@ -277,7 +278,7 @@ static mxd_result check_info(const SF_INFO *info, const header *found, const cha
 /* Whether the last frame is there. WAV and its like are exact by their size; packed formats must be tried. */
 static bool last_frame_readable(SNDFILE *file, const SF_INFO *info)
 {
-    float frame[MAX_CHANNELS];
+    float frame[MXD_AUDIO_MAX_CHANNELS];
     return sf_seek(file, info->frames - 1, SEEK_SET) == info->frames - 1 && sf_readf_float(file, frame, 1) == 1;
 }
 
@@ -355,8 +356,9 @@ struct mxd_audio_reader {
     float *interleaved;        /* [chunk_frames][channels] */
     /* Only where the rates differ: */
     soxr_t resampler;
+    uint64_t silence_before;   /* frames that the resampler gets before the file's first */
     float *input;              /* [channels][chunk_frames], of which input_start.. is not yet taken */
-    uint32_t input_start, input_count;
+    uint32_t input_start;
     float *output;             /* [channels][chunk_frames], of which output_start.. is not yet given */
     uint32_t output_start, output_count;
 };
@@ -387,8 +389,8 @@ static mxd_result treat_non_finite(mxd_audio_reader *reader, float *samples, siz
         if (reader->non_finite == MXD_NON_FINITE_ERROR) {
             uint64_t frame = reader->position + i / num_channels;
             return complain(reader->problems, NULL, reader->path,
-                            "%s at frame %" PRIu64 " (%.6f s), channel %u; repair the file, or set \"non_finite\": "
-                            "\"zero\" on the clip", isnan(samples[i]) ? "not a number (NaN)" : "infinity", frame,
+                            "%s at frame %" PRIu64 " (%.6f s), channel %u; repair the file (a clip may also "
+                            "say \"non_finite\": \"zero\")", isnan(samples[i]) ? "not a number (NaN)" : "infinity", frame,
                             (double)frame / reader->info.sample_rate, (unsigned)(i % num_channels) + 1);
         }
         samples[i] = 0.0f;
@@ -447,51 +449,53 @@ static mxd_result read_plain(mxd_audio_reader *reader, float *const *channels, u
     return MXD_OK;
 }
 
-/* Fills input with the next chunk of the file; leaves it empty at the file's end. */
+/* Fills input with the next chunk: silence before the file, the file, silence behind it. */
 static mxd_result fill_input(mxd_audio_reader *reader)
 {
+    uint32_t before = reader->silence_before < reader->chunk_frames ? (uint32_t)reader->silence_before
+                                                                     : reader->chunk_frames;
     uint64_t left = reader->info.num_frames - reader->position;
-    uint32_t count = left < reader->chunk_frames ? (uint32_t)left : reader->chunk_frames;
-    float *channels[MAX_CHANNELS];
-    for (uint32_t channel = 0; channel < reader->info.num_channels; channel++)
+    uint32_t count = left < reader->chunk_frames - before ? (uint32_t)left : reader->chunk_frames - before;
+    float *channels[MXD_AUDIO_MAX_CHANNELS];
+    for (uint32_t channel = 0; channel < reader->info.num_channels; channel++) {
         channels[channel] = reader->input + (size_t)channel * reader->chunk_frames;
+        memset(channels[channel], 0, before * sizeof(float));
+        memset(channels[channel] + before + count, 0, (reader->chunk_frames - before - count) * sizeof(float));
+    }
+    reader->silence_before -= before;
     reader->input_start = 0;
-    reader->input_count = count;
-    return read_plain(reader, channels, 0, count);
+    return read_plain(reader, channels, before, count);
 }
 
-/* Lets the resampler run until it gives something. Leaves output empty if it has given all. */
+/* Lets the resampler run until it gives something. */
 static mxd_result fill_output(mxd_audio_reader *reader)
 {
     reader->output_start = reader->output_count = 0;
-    for (;;) {
-        if (reader->input_start == reader->input_count) {
+    while (!reader->output_count) {
+        if (reader->input_start == reader->chunk_frames) {
             mxd_result result = fill_input(reader);
             if (result)
                 return result;
         }
-        bool ended = reader->input_count == 0;
-        const float *from[MAX_CHANNELS];
-        float *to[MAX_CHANNELS];
+        const float *from[MXD_AUDIO_MAX_CHANNELS];
+        float *to[MXD_AUDIO_MAX_CHANNELS];
         for (uint32_t channel = 0; channel < reader->info.num_channels; channel++) {
             from[channel] = reader->input + (size_t)channel * reader->chunk_frames + reader->input_start;
             to[channel] = reader->output + (size_t)channel * reader->chunk_frames;
         }
         size_t taken = 0, given = 0;
-        soxr_error_t error = soxr_process(reader->resampler, ended ? NULL : from,
-                                          reader->input_count - reader->input_start, &taken, to, reader->chunk_frames,
-                                          &given);
+        soxr_error_t error = soxr_process(reader->resampler, from, reader->chunk_frames - reader->input_start, &taken,
+                                          to, reader->chunk_frames, &given);
         if (error)
             return complain(reader->problems, NULL, reader->path, "cannot be resampled: %s", error);
         reader->input_start += (uint32_t)taken;
         reader->output_count = (uint32_t)given;
-        if (given || ended)
-            return MXD_OK;
     }
+    return MXD_OK;
 }
 
-/* num_frames frames of the resampler into channels from frame at on; channels NULL: dropped. */
-static mxd_result read_resampled(mxd_audio_reader *reader, float *const *channels, uint32_t at, uint64_t num_frames)
+/* num_frames frames of the resampler into channels; channels NULL: dropped. */
+static mxd_result read_resampled(mxd_audio_reader *reader, float *const *channels, uint64_t num_frames)
 {
     for (uint64_t done = 0; done < num_frames;) {
         if (reader->output_start == reader->output_count) {
@@ -501,18 +505,12 @@ static mxd_result read_resampled(mxd_audio_reader *reader, float *const *channel
         }
         uint32_t there = reader->output_count - reader->output_start;
         uint32_t count = num_frames - done < there ? (uint32_t)(num_frames - done) : there;
-        bool over = there == 0; /* libsoxr may give a frame less than the rounded length: silence */
-        if (over)
-            count = num_frames - done < reader->chunk_frames ? (uint32_t)(num_frames - done) : reader->chunk_frames;
         for (uint32_t channel = 0; channels && channel < reader->info.num_channels; channel++) {
             const float *from = reader->output + (size_t)channel * reader->chunk_frames + reader->output_start;
-            if (channels[channel] && over)
-                memset(channels[channel] + at + done, 0, count * sizeof(float));
-            else if (channels[channel])
-                memcpy(channels[channel] + at + done, from, count * sizeof(float));
+            if (channels[channel])
+                memcpy(channels[channel] + done, from, count * sizeof(float));
         }
-        if (!over)
-            reader->output_start += count;
+        reader->output_start += count;
         done += count;
     }
     return MXD_OK;
@@ -540,12 +538,16 @@ static mxd_result start_resampler(mxd_audio_reader *reader, uint32_t sample_rate
     uint64_t pre_roll = PRE_ROLL_FRAMES;
     if (sample_rate > file_rate) /* so many input frames in output frames */
         pre_roll = pre_roll * sample_rate / file_rate + 1;
-    uint64_t steps = first_frame > pre_roll ? (first_frame - pre_roll) / output_step : 0;
-    reader->position = steps * input_step;
+    uint64_t steps_back = pre_roll / output_step + 1, steps = first_frame / output_step;
+    if (steps >= steps_back)
+        reader->position = (steps - steps_back) * input_step;
+    else
+        reader->silence_before = (steps_back - steps) * input_step;
     if (sf_seek(reader->file, (sf_count_t)reader->position, SEEK_SET) < 0)
         return complain(reader->problems, NULL, reader->path, "cannot be read from frame %" PRIu64 " on",
                         reader->position);
-    return read_resampled(reader, NULL, 0, first_frame - steps * output_step);
+    reader->input_start = reader->chunk_frames; /* empty */
+    return read_resampled(reader, NULL, first_frame - steps * output_step + steps_back * output_step);
 }
 
 mxd_result mxd_audio_reader_open(const char *path, uint32_t sample_rate, uint64_t first_frame,
@@ -619,7 +621,7 @@ const mxd_audio_info *mxd_audio_reader_info(const mxd_audio_reader *reader)
 mxd_result mxd_audio_reader_read(mxd_audio_reader *reader, float *const *channels, uint32_t num_frames)
 {
     uint32_t count = reader->frames_left < num_frames ? (uint32_t)reader->frames_left : num_frames;
-    mxd_result result = reader->resampler ? read_resampled(reader, channels, 0, count)
+    mxd_result result = reader->resampler ? read_resampled(reader, channels, count)
                                           : read_plain(reader, channels, 0, count);
     if (result)
         return result;
@@ -649,7 +651,7 @@ mxd_result mxd_audio_load(const char *path, uint32_t sample_rate, uint64_t max_f
         return out_of_memory(problems, path);
     result = mxd_audio_reader_open(path, rate, 0, MXD_NON_FINITE_ERROR, problems, &reader);
     for (uint64_t done = 0; !result && done < num_frames;) {
-        float *channels[MAX_CHANNELS];
+        float *channels[MXD_AUDIO_MAX_CHANNELS];
         for (uint32_t channel = 0; channel < info->num_channels; channel++)
             channels[channel] = all + channel * num_frames + done;
         uint32_t count = num_frames - done < CHUNK_SAMPLES ? (uint32_t)(num_frames - done) : CHUNK_SAMPLES;

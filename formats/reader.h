@@ -57,8 +57,8 @@ mxd_reader *mxd_item_array(mxd_reader *reader, size_t index);
 bool mxd_item_number(mxd_reader *reader, size_t index, double min, double max, double *value);
 bool mxd_item_level(mxd_reader *reader, size_t index, double min_db, double max_db, double *value);
 
-/* Refuses a key by name: if present, an error that says that `what` is not built yet. */
-void mxd_read_refuse(mxd_reader *reader, const char *key, const char *what);
+/* Refuses a key by name: if present, an error that says that `what` is not built yet. Returns whether it is there. */
+bool mxd_read_refuse(mxd_reader *reader, const char *key, const char *what);
 
 /* Adds an error (or warning) at the place of key (NULL: of the reader's own value). */
 __attribute__((format(printf, 3, 4)))
@@ -71,8 +71,13 @@ mxd_problems *mxd_reader_problems(mxd_reader *reader);
 
 /* Reports the keys nobody asked for and frees the reader. Accepts NULL. */
 void mxd_reader_close(mxd_reader *reader);
+/* Frees the reader without a word about its keys: where nobody can know them. Accepts NULL. */
+void mxd_reader_abandon(mxd_reader *reader);
 
-/* A JSON document. The file's text is kept, for places. */
+/*
+ * A JSON document; it keeps what it needs for places. After the 1000th problem
+ * of one document the rest is dropped, with a last problem that says so.
+ */
 typedef struct mxd_document mxd_document;
 /* MXD_ERROR_FILE or MXD_ERROR_INVALID with problems added. */
 mxd_result mxd_document_open(const char *path, mxd_problems *problems, mxd_document **document);
@@ -80,6 +85,8 @@ mxd_result mxd_document_open(const char *path, mxd_problems *problems, mxd_docum
 void mxd_document_close(mxd_document *document);
 /* The root object; NULL with a problem if the root is no object. */
 mxd_reader *mxd_document_root(mxd_document *document);
+/* Whether anything has been wrong so far, be it dropped or memory that ran out. */
+bool mxd_document_failed(const mxd_document *document);
 
 /* The nearest of names by edit distance, or NULL if none is near: for "did you mean". */
 const char *mxd_nearest(const char *word, const char *const *names, size_t num_names);

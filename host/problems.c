@@ -129,3 +129,15 @@ void mxd_warn(mxd_problems *problems, const mxd_place *place, const char *format
     add(problems, MXD_SEVERITY_WARNING, place, format, arguments);
     va_end(arguments);
 }
+
+void mxd_problems_absorb(mxd_problems *problems, const mxd_problems *from, bool as_warnings)
+{
+    for (size_t i = 0; from && i < from->count; i++) {
+        const mxd_problem *problem = &from->items[i];
+        const mxd_place place = {problem->file, problem->line, problem->column, problem->path};
+        if (as_warnings || problem->severity == MXD_SEVERITY_WARNING)
+            mxd_warn(problems, &place, "%s", problem->text);
+        else
+            mxd_fail(problems, MXD_OK, &place, "%s", problem->text);
+    }
+}

@@ -26,4 +26,7 @@ mxd_result mxd_fail(mxd_problems *problems, mxd_result result, const mxd_place *
 __attribute__((format(printf, 3, 4)))
 void mxd_warn(mxd_problems *problems, const mxd_place *place, const char *format, ...);
 
+/* Copies all problems of `from`; as_warnings: errors that were overcome become warnings. Either may be NULL. */
+void mxd_problems_absorb(mxd_problems *problems, const mxd_problems *from, bool as_warnings);
+
 #endif

@@ -1,7 +1,6 @@
 /*
- * Layouts and the point-source panner: against the tables of BS.2127's
- * reference renderer where they are at hand, and by properties that need no
- * reference.
+ * The point-source panner: against the tables of BS.2127's reference renderer
+ * where they are at hand, and by closed forms and properties that need none.
  */
 #include "host/problems.h"
 #include "host/scene/layout_ranges.h"
@@ -59,174 +58,6 @@ static double largest_difference(const double *a, const double *b, uint32_t coun
         if (!(fabs(a[i] - b[i]) <= largest)) /* keeps a NaN */
             largest = fabs(a[i] - b[i]);
     return largest;
-}
-
-/* ---- Layouts ---------------------------------------------------------------- */
-
-static const struct {
-    const char *name, *lower_or_upper, *common_name;
-    uint32_t num_channels, num_lfe, mask;
-    bool in_mask_order;
-} expected_layouts[] = {
-    {"0+2+0", "STEREO", "stereo", 2, 0, 0x3, true},
-    {"0+5+0", "5.1", "5.1", 6, 1, 0x3F, true},
-    {"2+5+0", NULL, NULL, 8, 1, 0x503F, true},
-    {"4+5+0", "5.1.4", "5.1.4", 10, 1, 0x2D03F, true},
-    {"4+5+1", NULL, NULL, 11, 1, 0, false},
-    {"3+7+0", NULL, NULL, 12, 2, 0, false},
-    {"4+9+0", NULL, NULL, 14, 1, 0x2D6FF, false},
-    {"9+10+3", "22.2", "22.2", 24, 2, 0, false},
-    {"0+7+0", "7.1", "7.1", 8, 1, 0x63F, false},
-    {"4+7+0", "7.1.4", "7.1.4", 12, 1, 0x2D63F, false},
-};
-
-static void layouts_are_found_by_both_names(void **state)
-{
-    (void)state;
-    const size_t count = sizeof expected_layouts / sizeof expected_layouts[0];
-    for (size_t i = 0; i < count; i++) {
-        const mxd_layout *layout = mxd_layout_find(expected_layouts[i].name);
-        assert_non_null(layout);
-        assert_string_equal(layout->name, expected_layouts[i].name);
-        if (!expected_layouts[i].common_name) {
-            assert_null(layout->common_name);
-            continue;
-        }
-        assert_string_equal(layout->common_name, expected_layouts[i].common_name);
-        assert_ptr_equal(mxd_layout_find(expected_layouts[i].common_name), layout);
-        assert_ptr_equal(mxd_layout_find(expected_layouts[i].lower_or_upper), layout);
-    }
-    assert_ptr_equal(mxd_layout_find("sTeReO"), mxd_layout_find("0+2+0"));
-    assert_null(mxd_layout_find("4+7+1"));
-    assert_null(mxd_layout_find("7.1.4 "));
-    assert_null(mxd_layout_find(""));
-    assert_null(mxd_layout_find(NULL));
-    for (uint32_t i = 0; i < count; i++)
-        assert_non_null(mxd_layout_get(i));
-    assert_null(mxd_layout_get((uint32_t)count));
-    assert_null(mxd_layout_get(UINT32_MAX));
-}
-
-static void layouts_have_their_channels_and_masks(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof expected_layouts / sizeof expected_layouts[0]; i++) {
-        const mxd_layout *layout = mxd_layout_find(expected_layouts[i].name);
-        uint32_t num_lfe = 0, seen_bits = 0;
-        assert_int_equal(layout->num_channels, expected_layouts[i].num_channels);
-        for (uint32_t c = 0; c < layout->num_channels; c++) {
-            const mxd_speaker *speaker = &layout->speakers[c];
-            num_lfe += speaker->lfe;
-            assert_int_equal(mxd_layout_channel(layout, speaker->label), c);
-            assert_int_equal(speaker->wave_mask & (speaker->wave_mask - 1), 0); /* one bit or none */
-            assert_int_equal(seen_bits & speaker->wave_mask, 0);
-            seen_bits |= speaker->wave_mask;
-        }
-        assert_int_equal(num_lfe, expected_layouts[i].num_lfe);
-        bool in_mask_order = !expected_layouts[i].in_mask_order;
-        assert_int_equal(mxd_layout_wave_mask(layout, &in_mask_order), expected_layouts[i].mask);
-        assert_int_equal(in_mask_order, expected_layouts[i].in_mask_order);
-        assert_int_equal(mxd_layout_channel(layout, "m+030"), -1);
-        assert_int_equal(mxd_layout_channel(layout, NULL), -1);
-    }
-}
-
-/* BS.2051 labels say where a loudspeaker stands: layer and azimuth. */
-static void labels_agree_with_positions(void **state)
-{
-    (void)state;
-    for (uint32_t i = 0; mxd_layout_get(i); i++) {
-        const mxd_layout *layout = mxd_layout_get(i);
-        for (uint32_t c = 0; c < layout->num_channels; c++) {
-            const mxd_speaker *speaker = &layout->speakers[c];
-            char layer[4];
-            double azimuth_deg;
-            if (sscanf(speaker->label, "%3[A-Z]%lf", layer, &azimuth_deg) != 2) {
-                assert_true(strcmp(speaker->label, "M+SC") == 0 || strcmp(speaker->label, "M-SC") == 0);
-                assert_true(speaker->azimuth_deg == (speaker->label[1] == '+' ? 15.0 : -15.0));
-                continue;
-            }
-            if (strcmp(layer, "LFE") == 0) {
-                assert_true(speaker->lfe);
-                continue;
-            }
-            const double elevation_deg = strcmp(layer, "UH") == 0 ? 45.0
-                                         : layer[0] == 'U'        ? 30.0
-                                         : layer[0] == 'T'        ? 90.0
-                                         : layer[0] == 'B'        ? -30.0
-                                                                  : 0.0;
-            assert_false(speaker->lfe);
-            assert_true(speaker->azimuth_deg == azimuth_deg);
-            assert_true(speaker->elevation_deg == elevation_deg);
-        }
-    }
-}
-
-static void wave_order_sorts_by_bit(void **state)
-{
-    (void)state;
-    /* 7.1.4 as BS.2051 has it: sides before backs. WAVE wants the backs first. */
-    static const char *const wave_7_1_4[] = {"M+030", "M-030", "M+000", "LFE1",  "M+135", "M-135",
-                                             "M+090", "M-090", "U+045", "U-045", "U+135", "U-135"};
-    const mxd_layout *layout = mxd_layout_find("7.1.4");
-    uint32_t order[MAX_CHANNELS];
-    mxd_layout_wave_order(layout, order);
-    for (uint32_t i = 0; i < layout->num_channels; i++)
-        assert_string_equal(layout->speakers[order[i]].label, wave_7_1_4[i]);
-    for (uint32_t n = 0; mxd_layout_get(n); n++) {
-        layout = mxd_layout_get(n);
-        bool in_mask_order;
-        if (!mxd_layout_wave_mask(layout, &in_mask_order))
-            continue;
-        mxd_layout_wave_order(layout, order);
-        for (uint32_t i = 0; i < layout->num_channels; i++) {
-            if (i > 0)
-                assert_true(layout->speakers[order[i]].wave_mask > layout->speakers[order[i - 1]].wave_mask);
-            if (in_mask_order)
-                assert_int_equal(order[i], i);
-        }
-    }
-}
-
-static void ranges_hold_nominal_positions(void **state)
-{
-    (void)state;
-    for (uint32_t i = 0; mxd_layout_get(i); i++) {
-        const mxd_layout *layout = mxd_layout_get(i);
-        for (uint32_t c = 0; c < layout->num_channels; c++) {
-            const mxd_speaker *speaker = &layout->speakers[c];
-            const mxd_direction nominal = {speaker->azimuth_deg, speaker->elevation_deg};
-            assert_true(mxd_layout_allows(layout, c, nominal));
-            const mxd_direction once_round = {nominal.azimuth_deg - 360.0, nominal.elevation_deg};
-            assert_true(mxd_layout_allows(layout, c, once_round));
-            if (speaker->lfe)
-                continue;
-            assert_false(mxd_layout_allows(layout, c, (mxd_direction){nominal.azimuth_deg + 100.0, -5.0}));
-            assert_false(mxd_layout_allows(layout, c, (mxd_direction){NAN, nominal.elevation_deg}));
-            assert_false(mxd_layout_allows(layout, c, (mxd_direction){nominal.azimuth_deg, INFINITY}));
-        }
-    }
-    /* Some limits of BS.2051-3, from both sides. */
-    static const struct {
-        const char *layout, *label;
-        double azimuth_deg, elevation_deg;
-        bool allowed;
-    } cases[] = {
-        {"0+2+0", "M+030", 31, 0, false},    {"0+5+0", "M+110", 100, 15, true},   {"0+5+0", "M+110", 99.9, 0, false},
-        {"0+5+0", "M-110", -120, 0, true},   {"0+5+0", "M-110", 240, 0, true},    {"0+5+0", "M-110", 120, 0, false},
-        {"4+5+0", "M+110", 110, 1, false},   {"4+7+0", "M-090", -85, 0, true},    {"4+7+0", "M-090", -84, 0, false},
-        {"4+7+0", "U+135", 100, 55, true},   {"4+7+0", "U+135", 100, 56, false},  {"3+7+0", "UH+180", 180, 90, true},
-        {"3+7+0", "UH+180", 20, 90, true},   {"3+7+0", "UH+180", 20, 80, false},  {"4+9+0", "M+SC", 25, 0, true},
-        {"4+9+0", "M+SC", 30, 0, false},     {"4+9+0", "M-SC", -60, 0, true},     {"4+9+0", "M-SC", 60, 0, false},
-        {"9+10+3", "M+180", -180, 10, true}, {"9+10+3", "B-045", -60, -15, true}, {"9+10+3", "B-045", -61, -15, false},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const mxd_layout *layout = mxd_layout_find(cases[i].layout);
-        const uint32_t channel = (uint32_t)mxd_layout_channel(layout, cases[i].label);
-        const mxd_direction position = {cases[i].azimuth_deg, cases[i].elevation_deg};
-        if (mxd_layout_allows(layout, channel, position) != cases[i].allowed)
-            fail_msg("%s %s at %g, %g", cases[i].layout, cases[i].label, cases[i].azimuth_deg, cases[i].elevation_deg);
-    }
 }
 
 /* ---- The reference renderer's tables ----------------------------------------- */
@@ -394,6 +225,68 @@ static void stereo_follows_the_downmix(void **state)
     mxd_panner_destroy(panner);
 }
 
+/*
+ * Below the copies of n middle loudspeakers lies one virtual loudspeaker. In
+ * the plane straight ahead, a source at -60 degrees is the copy of M+000 (at -30)
+ * and the nadir in equal parts, as it lies halfway between them; the nadir's part
+ * goes to all n by 1 / sqrt(n).
+ */
+static void the_nadir_is_shared_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *layout;
+        double num_middle;
+    } cases[] = {{"0+5+0", 5}, {"2+5+0", 5}, {"4+5+0", 5}, {"0+7+0", 7}, {"4+7+0", 7}, {"3+7+0", 7}, {"4+9+0", 9}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const mxd_layout *layout = mxd_layout_find(cases[i].layout);
+        mxd_panner *panner;
+        double gains[MAX_CHANNELS], expected[MAX_CHANNELS] = {0};
+        const double share = 1.0 / sqrt(cases[i].num_middle);
+        const double power = (1.0 + share) * (1.0 + share) + (cases[i].num_middle - 1.0) * share * share;
+        for (uint32_t c = 0; c < layout->num_channels; c++)
+            if (layout->speakers[c].label[0] == 'M')
+                expected[c] = (share + (strcmp(layout->speakers[c].label, "M+000") == 0)) / sqrt(power);
+        assert_int_equal(mxd_panner_create(layout, NULL, NULL, &panner), MXD_OK);
+        mxd_panner_gains(panner, 0.0, -60.0, gains);
+        if (!(largest_difference(gains, expected, layout->num_channels) <= ROUNDING))
+            fail_msg("%s", layout->name);
+        mxd_panner_destroy(panner);
+    }
+}
+
+/* Who plays what comes straight from above or below, all alike: this shows where layers are completed by copies. */
+static void poles_are_played_by_their_ring(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *layout;
+        double elevation_deg;
+        const char *labels; /* one letter: the whole layer */
+    } cases[] = {
+        {"0+5+0", 90, "M"},     {"0+7+0", 90, "M"},  {"2+5+0", 90, "U+030 U-030 M+110 M-110"},
+        {"4+5+0", 90, "U"},     {"4+7+0", 90, "U"},  {"4+5+1", -90, "B+000 M+110 M-110"},
+        {"9+10+3", 90, "T"},    {"4+7+0", -90, "M"}, {"9+10+3", -90, "B+000 B+045 B-045 M+090 M-090 M+135 M-135 M+180"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const mxd_layout *layout = mxd_layout_find(cases[i].layout);
+        mxd_panner *panner;
+        double gains[MAX_CHANNELS], expected[MAX_CHANNELS] = {0};
+        for (uint32_t c = 0; c < layout->num_channels; c++) {
+            const char *label = layout->speakers[c].label;
+            expected[c] = cases[i].labels[1] ? strstr(cases[i].labels, label) != NULL : label[0] == cases[i].labels[0];
+        }
+        const double power = power_of(expected, layout->num_channels);
+        for (uint32_t c = 0; c < layout->num_channels; c++)
+            expected[c] /= sqrt(power);
+        assert_int_equal(mxd_panner_create(layout, NULL, NULL, &panner), MXD_OK);
+        mxd_panner_gains(panner, 77.0, cases[i].elevation_deg, gains);
+        if (!(largest_difference(gains, expected, layout->num_channels) <= ROUNDING))
+            fail_msg("%s at elevation %g", layout->name, cases[i].elevation_deg);
+        mxd_panner_destroy(panner);
+    }
+}
+
 static void loudspeakers_get_their_own_direction(const mxd_layout *layout, const mxd_panner *panner,
                                                  const mxd_direction *real)
 {
@@ -527,7 +420,8 @@ static void gains_move_smoothly(void **state)
                     else
                         mxd_panner_gains(panner, azimuth_deg + 180.0, up * (180.0 - arc_deg), now);
                     if (!(largest_difference(before, now, layout->num_channels) <= limit))
-                        fail_msg("%s jumps at azimuth %d, %g degrees along the arc", layout->name, azimuth_deg, arc_deg);
+                        fail_msg("%s jumps at azimuth %d, %g degrees along the arc", layout->name, azimuth_deg,
+                                 arc_deg);
                     memcpy(before, now, sizeof before);
                 }
             }
@@ -588,7 +482,8 @@ static void gains_point_at_the_source(void **state)
     static const struct {
         const char *layout;
         double from_deg, to_deg;
-    } cases[] = {{"9+10+3", 0, 90}, {"4+7+0", 0, 29}, {"4+9+0", 0, 29}, {"4+5+0", 0, 29}, {"4+5+1", 0, 29}, {"3+7+0", 0, 90}};
+    } cases[] = {{"9+10+3", 0, 90}, {"3+7+0", 0, 90}, {"4+7+0", 0, 29},
+                 {"4+9+0", 0, 29},  {"4+5+0", 0, 29}, {"4+5+1", 0, 29}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const mxd_layout *layout = mxd_layout_find(cases[i].layout);
         mxd_panner *panner;
@@ -642,9 +537,10 @@ static void random_positions(const mxd_layout *layout, uint32_t seed, mxd_direct
     }
 }
 
-/* Whether the loudspeakers still come in their nominal order round the listener; 0.1 degrees apart at least. */
-static bool in_nominal_order(const mxd_layout *layout, const mxd_direction *real)
+/* The least gap between two loudspeakers of the middle layer, in degrees; negative if two have changed places. */
+static double least_gap_deg(const mxd_layout *layout, const mxd_direction *real)
 {
+    double least_deg = 360.0;
     for (uint32_t a = 0; a < layout->num_channels; a++)
         for (uint32_t b = 0; b < layout->num_channels; b++) {
             const mxd_speaker *first = &layout->speakers[a], *second = &layout->speakers[b];
@@ -654,10 +550,10 @@ static bool in_nominal_order(const mxd_layout *layout, const mxd_direction *real
             for (int i = 0; i < 2; i++) /* M+SC and M-SC: 45 degrees where they stand wide */
                 if (strstr(i ? second->label : first->label, "SC") && fabs(real[i ? b : a].azimuth_deg) > 30.0)
                     nominal[i] = copysign(45.0, nominal[i]);
-            if (nominal[0] < nominal[1] && !(real[a].azimuth_deg < real[b].azimuth_deg - 0.1))
-                return false;
+            if (nominal[0] < nominal[1])
+                least_deg = fmin(least_deg, real[b].azimuth_deg - real[a].azimuth_deg);
         }
-    return true;
+    return least_deg;
 }
 
 static void real_positions_cover_the_sphere(void **state)
@@ -671,8 +567,10 @@ static void real_positions_cover_the_sphere(void **state)
             mxd_panner *panner;
             random_positions(layout, seed, real);
             const mxd_result result = mxd_panner_create(layout, real, NULL, &panner);
-            if ((result == MXD_OK) != in_nominal_order(layout, real))
-                fail_msg("%s, seed %u: result %d", layout->name, seed, result);
+            /* Between 0 and 0.1 degrees the panner may find two loudspeakers too close, or not. */
+            const double gap_deg = least_gap_deg(layout, real);
+            if ((result == MXD_OK && !(gap_deg > 0.0)) || (result != MXD_OK && !(gap_deg < 0.1)))
+                fail_msg("%s, seed %u: result %d, least gap %g degrees", layout->name, seed, result, gap_deg);
             if (result != MXD_OK) {
                 assert_int_equal(result, MXD_ERROR_INVALID);
                 assert_null(panner);
@@ -756,15 +654,12 @@ static void every_wrong_position_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layouts_are_found_by_both_names),
-        cmocka_unit_test(layouts_have_their_channels_and_masks),
-        cmocka_unit_test(labels_agree_with_positions),
-        cmocka_unit_test(wave_order_sorts_by_bit),
-        cmocka_unit_test(ranges_hold_nominal_positions),
         cmocka_unit_test(gains_match_the_reference_renderer),
         cmocka_unit_test(gains_match_at_real_positions),
         cmocka_unit_test(power_is_one_everywhere),
         cmocka_unit_test(stereo_follows_the_downmix),
+        cmocka_unit_test(the_nadir_is_shared_out),
+        cmocka_unit_test(poles_are_played_by_their_ring),
         cmocka_unit_test(a_loudspeaker_plays_its_own_direction_alone),
         cmocka_unit_test(left_and_right_are_mirrored),
         cmocka_unit_test(azimuth_is_taken_modulo_360),

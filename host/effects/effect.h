@@ -50,6 +50,10 @@ typedef struct mxd_effect {
 
 #define MXD_MAX_CHANNELS 64
 
+/* The inserts themselves, each in the file of its name. */
+extern const mxd_effect mxd_effect_eq;
+extern const mxd_effect mxd_effect_convolver;
+
 /* The effect of that type, or NULL. */
 const mxd_effect *mxd_effect_find(const char *type);
 /* The index-th effect, NULL past the end: for listing and suggestions. */

@@ -25,12 +25,19 @@ bool mxd_clips_sound(const mxd_track *track, uint64_t first_frame, uint64_t num_
 /*
  * Writes frames first_frame.. into lanes[0..num_source_channels)[0..num_frames).
  * Calls go forward in time, without gaps or with them. A mono clip on a wider
- * track feeds every channel. Where nothing sounds, silence is written.
+ * track feeds every channel. Where nothing sounds, silence is written. The
+ * result does not depend on how the reads are cut, to the bit; a first read in
+ * the middle of a clip, or a gap of more than 65536 frames within one, differs
+ * by float rounding where the file is resampled. After an error the player can
+ * only be destroyed.
  */
 mxd_result mxd_clip_player_read(mxd_clip_player *player, uint64_t first_frame, uint32_t num_frames,
                                 float *const *lanes);
 
-/* Gain of a fade at frame i of num_frames, rising: 0 at i = 0 towards 1 at num_frames; session.h has the curves. */
+/*
+ * Gain of a rising fade at position i / num_frames: 0 at 0 and below, 1 at 1 and above; session.h has the curves. A
+ * fade-out is the same with the frames left: num_frames at its start, 1 at the clip's last frame.
+ */
 double mxd_fade_gain(mxd_fade_curve curve, double position);
 
 #endif

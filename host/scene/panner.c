@@ -476,7 +476,7 @@ static bool pan_with_slack(const mxd_panner *panner, mxd_vector source, double s
     return false;
 }
 
-/* MIN_VOLUME sees to it that the first pass succeeds; whatever happens, the nearest region serves and no gain is NaN. */
+/* MIN_VOLUME sees to it that the first pass succeeds; if ever it did not, the nearest region serves. */
 static void pan(const mxd_panner *panner, mxd_vector source, double *gains)
 {
     for (double slack = 1.0; isfinite(slack) && !pan_with_slack(panner, source, slack, gains);)

@@ -1,0 +1,70 @@
+/*
+ * The parts of the session parser (session_json.c, session_strip.c,
+ * session_place.c, session_clips.c) and what they share while a session loads.
+ *
+ * A part that is wrong is reported and left in a state that says "unknown", so
+ * that mxd_session_validate can go on without telling a mistake twice:
+ * num_source_channels 0, an insert without effect, a placement by objects with
+ * no object, a deliverable without layout, output MXD_OUTPUT_UNKNOWN.
+ */
+#ifndef MXD_FORMATS_SESSION_PARTS_H
+#define MXD_FORMATS_SESSION_PARTS_H
+
+#include "audio_file.h"
+#include "reader.h"
+
+#define MXD_OUTPUT_UNKNOWN (-2)
+
+/* What is known of the files that clips name: each is opened once. */
+typedef struct mxd_probe_cache {
+    struct mxd_probed_file *slots; /* open addressing; capacity is a power of two */
+    size_t count;
+    size_t capacity;
+} mxd_probe_cache;
+
+typedef struct mxd_loader {
+    mxd_session *session;
+    mxd_problems *problems;
+    const char **bus_names; /* session->buses' names, known before anything else is read; "" = unnamed */
+    mxd_probe_cache probed;
+    bool out_of_memory;
+} mxd_loader;
+
+/* calloc that notes a failure; count 0 gives NULL without one. */
+void *mxd_loader_alloc(mxd_loader *loader, size_t count, size_t size);
+/* A copy that notes a failure. */
+char *mxd_loader_copy(mxd_loader *loader, const char *string);
+/* A path of the session file as it can be opened from the current folder. */
+char *mxd_loader_path(mxd_loader *loader, const char *file);
+/* Fills an origin with the reader's own place. */
+void mxd_loader_origin(mxd_loader *loader, mxd_reader *reader, mxd_origin *origin);
+
+/* A string that names something: not empty, without control characters. */
+bool mxd_read_name(mxd_reader *reader, const char *key, mxd_need need, const char **value);
+/* The bus that key names: its index, or -1 with a problem, or -1 if there is no such key. */
+int mxd_read_bus(mxd_loader *loader, mxd_reader *reader, const char *key, mxd_need need);
+/* The layout that key names, or NULL with a problem. */
+const mxd_layout *mxd_read_layout(mxd_reader *reader, const char *key, mxd_need need);
+
+/* A key that will mean something some day, and what that is. */
+typedef struct mxd_planned_key {
+    const char *key;
+    const char *what;
+} mxd_planned_key;
+/* Whether any was there. */
+bool mxd_refuse_all(mxd_reader *reader, const mxd_planned_key *keys, size_t num_keys);
+/* A choice of which some are planned; false with a problem if it is one of those or none. */
+bool mxd_read_choice_of(mxd_reader *reader, const char *key, mxd_need need, const char *const *names, size_t num_names,
+                        const char *const *planned, size_t num_planned, int *value);
+
+/* All strip keys but "name" and the source's; strip->num_source_channels must be set. */
+void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip);
+/* The array of inserts at "inserts", if there is one. */
+void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inserts, uint32_t *num_inserts);
+/* The object at "place", if there is one. */
+void mxd_load_place(mxd_loader *loader, mxd_reader *reader, mxd_placement *place);
+/* "clips" and "channels": the source of a track. */
+void mxd_load_clips(mxd_loader *loader, mxd_reader *reader, mxd_track *track);
+void mxd_probe_cache_finish(mxd_probe_cache *cache);
+
+#endif

@@ -1,0 +1,244 @@
+/* What tracks and buses have in common: inserts, fader, sends, automation, output, place. */
+#include "session_parts.h"
+
+#include "../host/effects/effect.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Range of every level in a session. -144 dB lies under the last bit of 24. */
+#define MIN_LEVEL_DB (-144.0)
+#define MAX_LEVEL_DB 48.0
+
+static const mxd_planned_key planned_strip_keys[] = {
+    {"group", "a fader group"},
+    {"vca", "a fader group"},
+    {"solo_safe", "solo-safe"},
+    {"polarity", "a change of polarity"},
+    {"delay", "a track's delay"},
+    {"delay_s", "a track's delay"},
+    {"delay_ms", "a track's delay"},
+    {"speed", "a change of speed"},
+    {"stretch", "stretching in time"},
+    {"pitch_semitones", "a change of pitch"},
+};
+
+/* ---- Inserts ------------------------------------------------------------- */
+
+/* The effect that the insert names; NULL with a problem. */
+static const mxd_effect *find_effect(mxd_reader *reader)
+{
+    enum { MAX_TYPES = 64 };
+    const char *type = NULL, *types[MAX_TYPES];
+    if (!mxd_read_name(reader, "type", MXD_REQUIRED, &type))
+        return NULL;
+    const mxd_effect *effect = mxd_effect_find(type);
+    if (effect)
+        return effect;
+    if (mxd_effect_is_planned(type)) {
+        mxd_reader_fail(reader, "type", "the insert \"%s\" is not built yet", type);
+        return NULL;
+    }
+    size_t num_types = 0;
+    for (uint32_t i = 0; (effect = mxd_effect_get(i)) && num_types < MAX_TYPES; i++)
+        types[num_types++] = effect->type;
+    int ignored = 0;
+    mxd_read_choice(reader, "type", MXD_REQUIRED, types, num_types, &ignored);
+    return NULL;
+}
+
+void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inserts, uint32_t *num_inserts)
+{
+    const mxd_effect_context context = {.sample_rate = loader->session->sample_rate,
+                                        .folder = loader->session->folder};
+    mxd_reader *array = mxd_read_array(reader, "inserts", MXD_OPTIONAL);
+    if (!array)
+        return;
+    size_t count = mxd_reader_length(array);
+    *inserts = mxd_loader_alloc(loader, count, sizeof **inserts);
+    for (size_t i = 0; *inserts && i < count; i++) {
+        mxd_insert *insert = &(*inserts)[(*num_inserts)++];
+        mxd_reader *object = mxd_item_object(array, i);
+        if (!object)
+            continue;
+        mxd_loader_origin(loader, object, &insert->origin);
+        const mxd_effect *effect = find_effect(object);
+        if (effect) {
+            insert->params = effect->read(object, &context);
+            insert->effect = insert->params ? effect : NULL;
+            mxd_reader_close(object);
+        } else {
+            mxd_reader_abandon(object); /* nobody knows the keys of an unknown insert */
+        }
+    }
+    mxd_reader_close(array);
+}
+
+/* ---- Sends --------------------------------------------------------------- */
+
+static void load_send(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
+{
+    static const char *const taps[] = {"post-fader", "pre-fader"};
+    mxd_send *send = &strip->sends[strip->num_sends];
+    int bus = mxd_read_bus(loader, reader, "to", MXD_REQUIRED);
+    int tap = MXD_TAP_POST_FADER;
+    mxd_read_level(reader, "gain_db", MXD_OPTIONAL, MIN_LEVEL_DB, MAX_LEVEL_DB, &send->gain_db);
+    mxd_read_choice(reader, "tap", MXD_OPTIONAL, taps, COUNT(taps), &tap);
+    mxd_read_refuse(reader, "pan", "a pan of the send's own");
+    mxd_read_refuse(reader, "mute", "a mute of the send's own");
+    mxd_read_refuse(reader, "automation", "automation in a send (it stands in the strip's, as \"send_gain_db\")");
+    if (bus < 0)
+        return;
+    for (uint32_t i = 0; i < strip->num_sends; i++)
+        if (strip->sends[i].bus == (uint32_t)bus)
+            mxd_reader_fail(reader, "to", "there is a send to \"%.80s\" already", loader->bus_names[bus]);
+    send->bus = (uint32_t)bus;
+    send->tap = (mxd_tap)tap;
+    mxd_loader_origin(loader, reader, &send->origin);
+    strip->num_sends++;
+}
+
+static void load_sends(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
+{
+    mxd_reader *array = mxd_read_array(reader, "sends", MXD_OPTIONAL);
+    if (!array)
+        return;
+    size_t count = mxd_reader_length(array);
+    strip->sends = mxd_loader_alloc(loader, count, sizeof *strip->sends);
+    for (size_t i = 0; strip->sends && i < count; i++) {
+        mxd_reader *object = mxd_item_object(array, i);
+        if (object)
+            load_send(loader, object, strip);
+        mxd_reader_close(object);
+    }
+    mxd_reader_close(array);
+}
+
+/* ---- Automation ---------------------------------------------------------- */
+
+static void load_point(mxd_loader *loader, mxd_reader *points, size_t index, mxd_automation *automation)
+{
+    mxd_reader *pair = mxd_item_array(points, index);
+    if (!pair)
+        return;
+    double time_s = 0.0, value = 0.0;
+    bool good = mxd_reader_length(pair) == 2;
+    if (!good) {
+        mxd_reader_fail(pair, NULL, "a point must be [time in seconds, value]");
+    } else {
+        good = mxd_item_number(pair, 0, 0.0, 366.0 * 86400.0, &time_s);
+        if (automation->parameter == MXD_PARAMETER_PAN)
+            good = mxd_item_number(pair, 1, -1.0, 1.0, &value) && good;
+        else /* lower than the lowest level there is silence, so that a fade may run to it */
+            good = mxd_item_level(pair, 1, -1000.0, MAX_LEVEL_DB, &value) && good;
+        if (automation->parameter != MXD_PARAMETER_PAN && value <= MIN_LEVEL_DB)
+            value = -HUGE_VAL;
+    }
+    uint64_t frame = (uint64_t)llround(time_s * loader->session->sample_rate);
+    uint32_t count = automation->num_points;
+    if (good && count > 0 && frame <= automation->points[count - 1].frame) {
+        mxd_reader_fail(pair, NULL, "points must ascend in time by a frame or more, but this one, at %.10g s, does not "
+                                    "come after the one before", time_s);
+        good = false;
+    }
+    if (good)
+        automation->points[automation->num_points++] = (mxd_automation_point){.frame = frame, .value = value};
+    mxd_reader_close(pair);
+}
+
+static void load_points(mxd_loader *loader, mxd_reader *reader, mxd_automation *automation)
+{
+    mxd_reader *points = mxd_read_array(reader, "points", MXD_REQUIRED);
+    if (!points)
+        return;
+    size_t count = mxd_reader_length(points);
+    if (count == 0)
+        mxd_reader_fail(reader, "points", "there must be at least one point [time in seconds, value]");
+    automation->points = mxd_loader_alloc(loader, count, sizeof *automation->points);
+    for (size_t i = 0; automation->points && i < count; i++)
+        load_point(loader, points, i, automation);
+    mxd_reader_close(points);
+}
+
+/* Finds the send that an automation's "to" names; false with a problem. */
+static bool find_send(mxd_loader *loader, mxd_reader *reader, const mxd_strip *strip, uint32_t *index)
+{
+    int bus = mxd_read_bus(loader, reader, "to", MXD_REQUIRED);
+    for (uint32_t i = 0; bus >= 0 && i < strip->num_sends; i++) {
+        if (strip->sends[i].bus == (uint32_t)bus) {
+            *index = i;
+            return true;
+        }
+    }
+    if (bus >= 0)
+        mxd_reader_fail(reader, "to", "there is no send to \"%.80s\" here that could be automated",
+                        loader->bus_names[bus]);
+    return false;
+}
+
+static void load_automation_item(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
+{
+    static const char *const parameters[] = {"fader_db", "pan", "send_gain_db"};
+    static const char *const curves[] = {"linear", "hold"};
+    static const char *const planned_curves[] = {"exponential", "bezier"};
+    mxd_automation *automation = &strip->automation[strip->num_automation++];
+    int parameter = MXD_PARAMETER_FADER, curve = MXD_CURVE_LINEAR;
+    mxd_loader_origin(loader, reader, &automation->origin);
+    bool known = mxd_read_choice(reader, "parameter", MXD_REQUIRED, parameters, COUNT(parameters), &parameter);
+    automation->parameter = (mxd_parameter)parameter;
+    if (known && parameter == MXD_PARAMETER_SEND)
+        known = find_send(loader, reader, strip, &automation->send);
+    else if (mxd_read_has(reader, "to") && known)
+        mxd_reader_fail(reader, "to", "\"to\" has a meaning for \"send_gain_db\" only");
+    mxd_read_choice_of(reader, "curve", MXD_OPTIONAL, curves, COUNT(curves), planned_curves, COUNT(planned_curves),
+                       &curve);
+    automation->curve = (mxd_curve)curve;
+    if (known || mxd_read_type(reader, "points") != MXD_JSON_ARRAY)
+        load_points(loader, reader, automation);
+    for (uint32_t i = 0; known && i + 1 < strip->num_automation; i++)
+        if (strip->automation[i].num_points > 0 && strip->automation[i].parameter == automation->parameter &&
+            (parameter != MXD_PARAMETER_SEND || strip->automation[i].send == automation->send))
+            mxd_reader_fail(reader, "parameter", "\"%s\" is automated twice; put all points in one",
+                            parameters[parameter]);
+    if (!known)
+        automation->num_points = 0; /* says that the parameter is not to be relied on */
+}
+
+static void load_automation(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
+{
+    mxd_reader *array = mxd_read_array(reader, "automation", MXD_OPTIONAL);
+    if (!array)
+        return;
+    size_t count = mxd_reader_length(array);
+    strip->automation = mxd_loader_alloc(loader, count, sizeof *strip->automation);
+    for (size_t i = 0; strip->automation && i < count; i++) {
+        mxd_reader *object = mxd_item_object(array, i);
+        if (object)
+            load_automation_item(loader, object, strip);
+        mxd_reader_close(object);
+    }
+    mxd_reader_close(array);
+}
+
+/* ---- The strip ----------------------------------------------------------- */
+
+void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
+{
+    mxd_read_level(reader, "fader_db", MXD_OPTIONAL, MIN_LEVEL_DB, MAX_LEVEL_DB, &strip->fader_db);
+    mxd_read_bool(reader, "mute", MXD_OPTIONAL, &strip->mute);
+    mxd_read_bool(reader, "solo", MXD_OPTIONAL, &strip->solo);
+    mxd_load_inserts(loader, reader, &strip->inserts, &strip->num_inserts);
+    load_sends(loader, reader, strip);
+    load_automation(loader, reader, strip);
+    strip->output = -1;
+    if (mxd_read_has(reader, "output")) {
+        strip->output = mxd_read_bus(loader, reader, "output", MXD_REQUIRED);
+        if (strip->output < 0)
+            strip->output = MXD_OUTPUT_UNKNOWN;
+    }
+    mxd_load_place(loader, reader, &strip->place);
+    mxd_refuse_all(reader, planned_strip_keys, COUNT(planned_strip_keys));
+}

@@ -1,0 +1,293 @@
+/*
+ * The convolver: responses from a file or a synthetic room, laid out as a matrix
+ * of paths from inputs to outputs. All levels are folded into the paths' gains and
+ * all delays into their delays, so that the kernel does nothing but convolve.
+ */
+#include "convolver.h"
+
+#include "../graph/builder.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+typedef struct room_entry {
+    struct room_entry *next;
+    mxd_impulse_response *response;
+    uint32_t num_inputs;
+} room_entry;
+
+struct mxd_room_cache {
+    pthread_mutex_t mutex;
+    room_entry *entries;
+};
+
+static void destroy_rooms(mxd_room_cache *rooms)
+{
+    if (!rooms)
+        return;
+    for (room_entry *entry = rooms->entries; entry;) {
+        room_entry *next = entry->next;
+        mxd_impulse_response_destroy(entry->response);
+        free(entry);
+        entry = next;
+    }
+    pthread_mutex_destroy(&rooms->mutex);
+    free(rooms);
+}
+
+static void convolver_destroy(void *params)
+{
+    mxd_convolver *convolver = params;
+    if (!convolver)
+        return;
+    mxd_impulse_response_destroy(convolver->response);
+    destroy_rooms(convolver->rooms);
+    free(convolver->matrix);
+    free(convolver);
+}
+
+mxd_convolver *mxd_convolver_create(uint32_t sample_rate, bool is_room)
+{
+    mxd_convolver *convolver = calloc(1, sizeof *convolver);
+    if (!convolver)
+        return NULL;
+    convolver->sample_rate = sample_rate;
+    convolver->wet_db = 0.0;
+    convolver->dry_db = -HUGE_VAL;
+    if (is_room) {
+        convolver->rooms = calloc(1, sizeof *convolver->rooms);
+        if (!convolver->rooms || pthread_mutex_init(&convolver->rooms->mutex, NULL) != 0) {
+            free(convolver->rooms);
+            free(convolver);
+            return NULL;
+        }
+    }
+    return convolver;
+}
+
+/* The room's responses for so many inputs: made once, kept as long as the params. NULL when memory runs out. */
+static const mxd_impulse_response *room_response(const mxd_convolver *convolver, uint32_t num_inputs)
+{
+    mxd_room_cache *rooms = convolver->rooms;
+    pthread_mutex_lock(&rooms->mutex);
+    room_entry *entry = rooms->entries;
+    while (entry && entry->num_inputs != num_inputs)
+        entry = entry->next;
+    if (!entry && (entry = calloc(1, sizeof *entry))) {
+        entry->response = mxd_impulse_response_of_room(&convolver->room, convolver->sample_rate, num_inputs);
+        entry->num_inputs = num_inputs;
+        if (entry->response) {
+            entry->next = rooms->entries;
+            rooms->entries = entry;
+        } else {
+            free(entry);
+            entry = NULL;
+        }
+    }
+    pthread_mutex_unlock(&rooms->mutex);
+    return entry ? entry->response : NULL;
+}
+
+/* ---- Paths --------------------------------------------------------------- */
+
+uint32_t mxd_convolver_match(uint32_t num_inputs, uint32_t num_channels)
+{
+    if (num_channels == 1 || num_channels == num_inputs)
+        return num_inputs;
+    if (num_inputs == 1)
+        return num_channels;
+    return num_inputs == 2 && num_channels == 4 ? 2 : 0;
+}
+
+int mxd_convolver_match_channel(uint32_t num_inputs, uint32_t num_channels, uint32_t input, uint32_t output)
+{
+    if (num_channels == 1)
+        return input == output ? 0 : -1;
+    if (num_channels == num_inputs)
+        return input == output ? (int)input : -1;
+    if (num_inputs == 1)
+        return (int)output;
+    return (int)(2 * input + output);
+}
+
+/* Unchecked: 0 where nothing fits. */
+static uint32_t width_of(const mxd_convolver *convolver, uint32_t num_inputs)
+{
+    if (!convolver->response)
+        return convolver->room.num_outputs;
+    if (convolver->matrix)
+        return convolver->matrix->num_rows == num_inputs ? convolver->matrix->num_columns : 0;
+    return mxd_convolver_match(num_inputs, convolver->response->num_channels);
+}
+
+/* The channel of a file's (or the room's) responses from input to output, or -1. */
+static int channel_of(const mxd_convolver *convolver, uint32_t num_inputs, uint32_t input, uint32_t output)
+{
+    if (!convolver->response)
+        return (int)(input * convolver->room.num_outputs + output);
+    if (convolver->matrix)
+        return convolver->matrix->channels[input][output];
+    return mxd_convolver_match_channel(num_inputs, convolver->response->num_channels, input, output);
+}
+
+/* Sum of squares over all paths. */
+static double total_energy(const mxd_convolver *convolver, const mxd_impulse_response *response, uint32_t num_inputs)
+{
+    const uint32_t num_outputs = width_of(convolver, num_inputs);
+    double energy = 0.0;
+    for (uint32_t i = 0; i < num_inputs; i++)
+        for (uint32_t o = 0; o < num_outputs; o++) {
+            const int channel = channel_of(convolver, num_inputs, i, o);
+            if (channel >= 0)
+                energy += response->channels[channel].energy;
+        }
+    return energy;
+}
+
+static uint32_t convolver_num_outputs(const void *params, uint32_t num_inputs, const mxd_place *place,
+                                      mxd_problems *problems)
+{
+    const mxd_convolver *convolver = params;
+    const uint32_t num_outputs = width_of(convolver, num_inputs);
+    if (!convolver->response) {
+        if (num_inputs * num_outputs <= MXD_CONVOLVER_MAX_ROOM_PATHS)
+            return num_outputs;
+        mxd_fail(problems, MXD_ERROR_INVALID, place,
+                 "a synthetic room from %u to %u channels needs %u responses, more than %d: use fewer channels",
+                 (unsigned)num_inputs, (unsigned)num_outputs, (unsigned)(num_inputs * num_outputs),
+                 MXD_CONVOLVER_MAX_ROOM_PATHS);
+    } else if (num_outputs == 0 && convolver->matrix)
+        mxd_fail(problems, MXD_ERROR_INVALID, place,
+                 "matrix has %u rows, but %u channels enter the convolver: give one row an input",
+                 (unsigned)convolver->matrix->num_rows, (unsigned)num_inputs);
+    else if (num_outputs == 0)
+        mxd_fail(problems, MXD_ERROR_INVALID, place,
+                 "a response of %u channels does not fit the %u channels that enter: say by matrix which channel "
+                 "lies between which input and output",
+                 (unsigned)convolver->response->num_channels, (unsigned)num_inputs);
+    else if (num_outputs > MXD_MAX_CHANNELS)
+        mxd_fail(problems, MXD_ERROR_INVALID, place, "the response has %u channels, at most %d can leave an insert",
+                 (unsigned)num_outputs, MXD_MAX_CHANNELS);
+    else if (total_energy(convolver, convolver->response, num_inputs) == 0.0)
+        mxd_fail(problems, MXD_ERROR_INVALID, place, "matrix names none but silent channels of the response");
+    else
+        return num_outputs;
+    return 0;
+}
+
+static uint64_t convolver_tail_frames(const void *params, uint32_t num_inputs)
+{
+    const mxd_convolver *convolver = params;
+    uint64_t end = 1; /* of the longest path: a response of one frame has no tail */
+    if (convolver->wet_db == -HUGE_VAL)
+        return 0;
+    if (!convolver->response)
+        return convolver->predelay_frames + mxd_room_num_frames(&convolver->room, convolver->sample_rate) - 1;
+    const uint32_t num_outputs = width_of(convolver, num_inputs);
+    for (uint32_t i = 0; i < num_inputs; i++)
+        for (uint32_t o = 0; o < num_outputs; o++) {
+            const int index = channel_of(convolver, num_inputs, i, o);
+            if (index < 0 || convolver->response->channels[index].num_frames == 0)
+                continue;
+            const mxd_response_channel *channel = &convolver->response->channels[index];
+            const uint64_t path_end =
+                (uint64_t)convolver->predelay_frames + channel->delay_frames + channel->num_frames;
+            end = path_end > end ? path_end : end;
+        }
+    return end - 1;
+}
+
+/* ---- Emitting ------------------------------------------------------------ */
+
+static double gain_of(double level_db)
+{
+    return level_db == -HUGE_VAL ? 0.0 : pow(10.0, level_db / 20.0);
+}
+
+static mxd_result emit_wet(const mxd_convolver *convolver, mxd_graph_builder *builder, const uint32_t *inputs,
+                           uint32_t num_inputs, const uint32_t *outputs, uint32_t num_outputs)
+{
+    const mxd_impulse_response *response =
+        convolver->response ? convolver->response : room_response(convolver, num_inputs);
+    mxd_convolve_cell *cells = calloc((size_t)num_inputs * num_outputs, sizeof *cells);
+    if (!response || !cells) {
+        free(cells);
+        return MXD_ERROR_MEMORY;
+    }
+    double gain = gain_of(convolver->wet_db);
+    if (!convolver->as_is)
+        gain /= sqrt(total_energy(convolver, response, num_inputs));
+    uint32_t num_cells = 0;
+    for (uint32_t i = 0; i < num_inputs; i++)
+        for (uint32_t o = 0; o < num_outputs; o++) {
+            const int index = channel_of(convolver, num_inputs, i, o);
+            if (index < 0 || response->channels[index].num_frames == 0)
+                continue;
+            const mxd_response_channel *channel = &response->channels[index];
+            cells[num_cells++] = (mxd_convolve_cell){
+                .input = i,
+                .output = o,
+                .response = channel->samples,
+                .num_frames = channel->num_frames,
+                .delay_frames = convolver->predelay_frames + channel->delay_frames,
+                .gain = gain,
+            };
+        }
+    const mxd_convolve_row row = {inputs, num_inputs, outputs, num_outputs, cells, num_cells};
+    const mxd_result result = mxd_builder_convolve(builder, &row);
+    free(cells);
+    return result;
+}
+
+/* One output with its share of the dry signal; *lane is the wet lane on entry, the sum on return. */
+static mxd_result emit_dry(const mxd_convolver *convolver, mxd_graph_builder *builder, const uint32_t *inputs,
+                           uint32_t num_inputs, uint32_t output, bool has_wet, uint32_t *lane)
+{
+    const bool has_dry = output < num_inputs || num_inputs == 1;
+    if (!has_dry && has_wet)
+        return MXD_OK;
+    mxd_builder_edge edges[2];
+    uint32_t num_edges = 0;
+    if (has_dry)
+        edges[num_edges++] = (mxd_builder_edge){inputs[num_inputs == 1 ? 0 : output], gain_of(convolver->dry_db)};
+    else /* neither wet nor dry: silence */
+        edges[num_edges++] = (mxd_builder_edge){inputs[0], 0.0};
+    if (has_wet)
+        edges[num_edges++] = (mxd_builder_edge){*lane, 1.0};
+    *lane = mxd_builder_lane(builder);
+    if (*lane == UINT32_MAX)
+        return MXD_ERROR_MEMORY;
+    return mxd_builder_mix(builder, *lane, edges, num_edges);
+}
+
+static mxd_result convolver_emit(const void *params, mxd_graph_builder *builder, uint32_t *lanes, uint32_t num_inputs)
+{
+    const mxd_convolver *convolver = params;
+    const uint32_t num_outputs = width_of(convolver, num_inputs);
+    const bool has_wet = convolver->wet_db != -HUGE_VAL, has_dry = convolver->dry_db != -HUGE_VAL;
+    uint32_t outputs[MXD_MAX_CHANNELS] = {0};
+    mxd_result result = MXD_OK;
+    if (num_outputs < 1 || num_outputs > MXD_MAX_CHANNELS)
+        return MXD_ERROR_ARGUMENT;
+    if (has_wet) {
+        for (uint32_t o = 0; o < num_outputs; o++)
+            if ((outputs[o] = mxd_builder_lane(builder)) == UINT32_MAX)
+                return MXD_ERROR_MEMORY;
+        result = emit_wet(convolver, builder, lanes, num_inputs, outputs, num_outputs);
+    }
+    for (uint32_t o = 0; o < num_outputs && (has_dry || !has_wet) && result == MXD_OK; o++)
+        result = emit_dry(convolver, builder, lanes, num_inputs, o, has_wet, &outputs[o]);
+    for (uint32_t o = 0; o < num_outputs; o++)
+        lanes[o] = outputs[o];
+    return result;
+}
+
+const mxd_effect mxd_effect_convolver = {
+    .type = "convolver",
+    .read = mxd_convolver_read,
+    .destroy = convolver_destroy,
+    .num_outputs = convolver_num_outputs,
+    .tail_frames = convolver_tail_frames,
+    .emit = convolver_emit,
+};

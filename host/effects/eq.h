@@ -1,0 +1,54 @@
+/*
+ * Designing the equaliser's sections: from what a user writes to the state-
+ * variable sections that the kernel runs (shaders/eq.h). Each section is the
+ * bilinear transform of its analogue prototype, prewarped so that both agree
+ * exactly at frequency_hz.
+ *
+ * With p = j tan(pi f / rate) / g, a section's response is
+ *     H = (m0 p^2 + (m0 k + m1) p + m0 + m2) / (p^2 + k p + 1).
+ */
+#ifndef MXD_EFFECTS_EQ_H
+#define MXD_EFFECTS_EQ_H
+
+#include "../backend.h"
+
+#include <complex.h>
+
+typedef enum mxd_eq_type {
+    MXD_EQ_HIGH_PASS,
+    MXD_EQ_LOW_PASS,
+    MXD_EQ_BELL,       /* gain_db at the centre; q: the analogue prototype's, the same width for boost and cut */
+    MXD_EQ_LOW_SHELF,  /* gain_db far below, gain_db / 2 at frequency_hz */
+    MXD_EQ_HIGH_SHELF, /* gain_db far above, gain_db / 2 at frequency_hz */
+    MXD_EQ_NOTCH,
+    MXD_EQ_BAND_PASS,  /* 0 dB at the centre */
+    MXD_EQ_ALL_PASS,   /* second order: -180 degrees at the centre */
+    MXD_EQ_TILT,       /* -gain_db / 2 far below, 0 dB at frequency_hz, +gain_db / 2 far above */
+    MXD_EQ_NUM_TYPES
+} mxd_eq_type;
+
+#define MXD_EQ_MAX_BANDS 32
+#define MXD_EQ_MAX_BAND_SECTIONS 4
+
+typedef struct mxd_eq_band {
+    mxd_eq_type type;
+    double frequency_hz;   /* > 0, < rate / 2 */
+    double gain_db;        /* bell, shelves, tilt */
+    double q;              /* high- and low-pass: only at 12 dB per octave; steeper ones are Butterworth */
+    int slope_db_per_octave; /* high- and low-pass: 12, 24, 48 */
+} mxd_eq_band;
+
+/* Writes the band's sections, returns how many: 0 where the band changes nothing (0 dB), at most 4. */
+uint32_t mxd_eq_design(const mxd_eq_band *band, double sample_rate, mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS]);
+
+/* The exact complex response of a section at frequency_hz, 0..sample_rate / 2. */
+double complex mxd_svf_response(const mxd_svf *section, double frequency_hz, double sample_rate);
+
+/*
+ * Frames after which the ringing that a full-scale input can leave in the cascade
+ * lies below -120 dBFS: the sum of what each section alone needs, since one
+ * section's ringing drives the next.
+ */
+uint64_t mxd_svf_tail_frames(const mxd_svf *sections, uint32_t num_sections);
+
+#endif

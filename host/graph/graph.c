@@ -1,0 +1,544 @@
+/*
+ * A session as chains, operations and mixes. Strips are built in feeding order
+ * (tracks, then buses after everything that feeds them), so every operation's
+ * depth is known when it is added. Strips that nothing hears are left out.
+ */
+#include "graph.h"
+
+#include "../scene/bed.h"
+#include "block.h"
+#include "builder_internal.h"
+#include "envelope.h"
+#include "routing.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is known while the graph is being built. */
+typedef struct build {
+    mxd_graph *graph;
+    const mxd_session *session;
+    mxd_problems *problems;
+    mxd_routing routing;
+    uint32_t *bus_mix;   /* the mix that is each bus's input; MXD_NO_INDEX = not heard */
+} build;
+
+/* Room for one more element, or false. */
+static bool grow(void **items, uint32_t count, uint32_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return true;
+    uint32_t larger = *capacity ? 2 * *capacity : 16;
+    void *moved = realloc(*items, larger * size);
+    if (!moved)
+        return false;
+    memset((char *)moved + *capacity * size, 0, (larger - *capacity) * size);
+    *items = moved;
+    *capacity = larger;
+    return true;
+}
+
+uint32_t mxd_graph_add_lane(mxd_graph *graph)
+{
+    if (!grow((void **)&graph->lanes, graph->num_lanes, &graph->lane_capacity, sizeof *graph->lanes))
+        return MXD_NO_INDEX;
+    graph->lanes[graph->num_lanes] = (mxd_lane){.physical = MXD_NO_INDEX};
+    return graph->num_lanes++;
+}
+
+mxd_operation *mxd_graph_add_operation(mxd_graph *graph, mxd_operation_kind kind, uint32_t chain)
+{
+    if (!grow((void **)&graph->operations, graph->num_operations, &graph->operation_capacity,
+              sizeof *graph->operations))
+        return NULL;
+    mxd_operation *operation = &graph->operations[graph->num_operations++];
+    *operation = (mxd_operation){.kind = kind, .chain = chain};
+    return operation;
+}
+
+uint32_t mxd_graph_add_mix(mxd_graph *graph, uint32_t chain, uint32_t num_lanes)
+{
+    if (!grow((void **)&graph->mixes, graph->num_mixes, &graph->mix_capacity, sizeof *graph->mixes))
+        return MXD_NO_INDEX;
+    mxd_mix *mix = &graph->mixes[graph->num_mixes];
+    *mix = (mxd_mix){.chain = chain, .num_lanes = num_lanes};
+    mix->lanes = calloc(num_lanes, sizeof *mix->lanes);
+    if (!mix->lanes)
+        return MXD_NO_INDEX;
+    return graph->num_mixes++;
+}
+
+mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix)
+{
+    mxd_mix *target = &graph->mixes[mix];
+    if (!grow((void **)&target->routes, target->num_routes, &target->route_capacity, sizeof *target->routes))
+        return NULL;
+    mxd_route *route = &target->routes[target->num_routes++];
+    *route = (mxd_route){.kind = MXD_ROUTE_FIXED, .gain = 1.0};
+    return route;
+}
+
+mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix)
+{
+    mxd_operation *operation = mxd_graph_add_operation(graph, MXD_OPERATION_MIX, graph->mixes[mix].chain);
+    if (!operation)
+        return MXD_ERROR_MEMORY;
+    mxd_mix *target = &graph->mixes[mix];
+    uint32_t depth = 0;
+    for (uint32_t i = 0; i < target->num_routes; i++)
+        if (graph->lanes[target->routes[i].lane].depth > depth)
+            depth = graph->lanes[target->routes[i].lane].depth;
+    target->depth = depth + 1;
+    for (uint32_t i = 0; i < target->num_lanes; i++)
+        graph->lanes[target->lanes[i]].depth = depth + 1;
+    operation->mix = mix;
+    operation->depth = depth + 1;
+    return MXD_OK;
+}
+
+/* A mix with fresh lanes. */
+static uint32_t add_mix_with_lanes(mxd_graph *graph, uint32_t chain, uint32_t num_lanes)
+{
+    uint32_t mix = mxd_graph_add_mix(graph, chain, num_lanes);
+    for (uint32_t i = 0; mix != MXD_NO_INDEX && i < num_lanes; i++) {
+        graph->mixes[mix].lanes[i] = mxd_graph_add_lane(graph);
+        if (graph->mixes[mix].lanes[i] == MXD_NO_INDEX)
+            return MXD_NO_INDEX;
+    }
+    return mix;
+}
+
+static uint32_t add_chain(mxd_graph *graph)
+{
+    if (!grow((void **)&graph->chains, graph->num_chains, &graph->chain_capacity, sizeof *graph->chains))
+        return MXD_NO_INDEX;
+    graph->chains[graph->num_chains] = (mxd_chain){.input_mix = MXD_NO_INDEX};
+    return graph->num_chains++;
+}
+
+/* Lets the inserts add their operations; chain->lanes holds the inputs on entry. */
+static mxd_result build_inserts(build *b, uint32_t chain, const mxd_insert *inserts, uint32_t num_inserts)
+{
+    mxd_graph_builder builder = {.graph = b->graph, .chain = chain};
+    for (uint32_t i = 0; i < num_inserts; i++) {
+        mxd_chain *state = &b->graph->chains[chain];
+        const mxd_effect *effect = inserts[i].effect;
+        const mxd_place place = {.file = b->session->file, .line = inserts[i].origin.line,
+                                 .column = inserts[i].origin.column, .path = inserts[i].origin.path};
+        uint32_t num_outputs = effect->num_outputs(inserts[i].params, state->num_lanes, &place, b->problems);
+        if (num_outputs == 0)
+            return MXD_ERROR_INVALID;
+        state->tail_frames += effect->tail_frames(inserts[i].params, state->num_lanes);
+        mxd_result result = effect->emit(inserts[i].params, &builder, state->lanes, state->num_lanes);
+        if (result != MXD_OK)
+            return result;
+        b->graph->chains[chain].num_lanes = num_outputs;
+    }
+    return MXD_OK;
+}
+
+static const mxd_automation *find_automation(const mxd_strip *strip, mxd_parameter parameter, uint32_t send)
+{
+    for (uint32_t i = 0; i < strip->num_automation; i++) {
+        const mxd_automation *automation = &strip->automation[i];
+        if (automation->parameter == parameter && (parameter != MXD_PARAMETER_SEND || automation->send == send))
+            return automation;
+    }
+    return NULL;
+}
+
+/* The level part of a route: what is fixed goes into gain, what moves into levels. */
+static void multiply_level(mxd_route *route, const mxd_automation *automation, double db)
+{
+    if (automation)
+        route->levels[route->levels[0] ? 1 : 0] = automation;
+    else
+        route->gain *= mxd_gain_of_db(db);
+}
+
+/* A route with the strip's levels in it; send MXD_NO_INDEX = its output. NULL when memory runs out. */
+static mxd_route *add_strip_route(build *b, uint32_t mix, const mxd_strip *strip, uint32_t chain, uint32_t channel,
+                                  uint32_t send)
+{
+    mxd_route *route = mxd_graph_add_route(b->graph, mix);
+    if (!route)
+        return NULL;
+    route->lane = b->graph->chains[chain].lanes[channel];
+    route->chain = chain;
+    bool pre_fader = send != MXD_NO_INDEX && strip->sends[send].tap == MXD_TAP_PRE_FADER;
+    if (!pre_fader)
+        multiply_level(route, find_automation(strip, MXD_PARAMETER_FADER, 0), strip->fader_db);
+    if (send != MXD_NO_INDEX)
+        multiply_level(route, find_automation(strip, MXD_PARAMETER_SEND, send), strip->sends[send].gain_db);
+    route->fixed = calloc(b->graph->mixes[mix].num_lanes, sizeof *route->fixed);
+    return route->fixed ? route : NULL;
+}
+
+/* Mono by the sine/cosine law, stereo by balance, between outputs left and right of the mix. */
+static void place_by_pan(mxd_route *route, const mxd_strip *strip, uint32_t channel, uint32_t left, uint32_t right)
+{
+    route->pan = find_automation(strip, MXD_PARAMETER_PAN, 0);
+    route->pair[0] = left;
+    route->pair[1] = right;
+    route->channel = channel;
+    route->num_channels = strip->num_channels;
+    if (route->pan) {
+        route->kind = MXD_ROUTE_PAN;
+        return;
+    }
+    double gains[2];
+    mxd_pan_gains(strip->place.pan, strip->num_channels, channel, gains);
+    route->fixed[left] = gains[0];
+    route->fixed[right] = gains[1];
+}
+
+/* One channel of a strip into a bus's input. panned: by the strip's place; otherwise (sends) centred. */
+static void place_in_bus(mxd_route *route, const mxd_strip *strip, uint32_t channel, uint32_t bus_channels, bool panned)
+{
+    if (bus_channels == strip->num_channels && !(panned && bus_channels == 2))
+        route->fixed[channel] = 1.0;
+    else if (bus_channels == 1)
+        route->fixed[0] = 1.0 / strip->num_channels;
+    else if (panned)
+        place_by_pan(route, strip, channel, 0, 1);
+    else
+        mxd_pan_gains(0.0, strip->num_channels, channel, route->fixed);
+}
+
+static mxd_result route_to_bus(build *b, const mxd_strip *strip, uint32_t chain, uint32_t bus, uint32_t send)
+{
+    uint32_t mix = b->bus_mix[bus];
+    if (mix == MXD_NO_INDEX)
+        return MXD_OK;
+    uint32_t bus_channels = b->session->buses[bus].strip.num_source_channels;
+    bool fits = bus_channels == strip->num_channels || (bus_channels <= 2 && strip->num_channels <= 2);
+    if (!fits)
+        return mxd_fail(b->problems, MXD_ERROR_INVALID, NULL, "%s has %u channels, the bus %s takes %u",
+                        strip->name, strip->num_channels, b->session->buses[bus].strip.name, bus_channels);
+    for (uint32_t channel = 0; channel < strip->num_channels; channel++) {
+        mxd_route *route = add_strip_route(b, mix, strip, chain, channel, send);
+        if (!route)
+            return MXD_ERROR_MEMORY;
+        place_in_bus(route, strip, channel, bus_channels, send == MXD_NO_INDEX);
+    }
+    return MXD_OK;
+}
+
+/* One strip into one layout's loudspeakers. */
+static mxd_result route_to_layout(build *b, const mxd_strip *strip, uint32_t chain, const mxd_layout_panner *target)
+{
+    int left = mxd_layout_channel(target->layout, "M+030"), right = mxd_layout_channel(target->layout, "M-030");
+    for (uint32_t channel = 0; channel < strip->num_channels; channel++) {
+        mxd_route *route = add_strip_route(b, target->mix, strip, chain, channel, MXD_NO_INDEX);
+        if (!route)
+            return MXD_ERROR_MEMORY;
+        switch (strip->place.kind) {
+        case MXD_PLACE_PAN:
+            place_by_pan(route, strip, channel, (uint32_t)left, (uint32_t)right);
+            break;
+        case MXD_PLACE_BED:
+            mxd_bed_gains(strip->place.bed, channel, target->layout, target->panner, route->fixed);
+            break;
+        case MXD_PLACE_OBJECTS: {
+            const mxd_object *object = &strip->place.objects[channel];
+            route->object = object;
+            route->panner = target->panner;
+            if (object->num_positions > 1)
+                route->kind = MXD_ROUTE_OBJECT;
+            else
+                mxd_panner_gains(target->panner, object->positions[0].azimuth_deg, object->positions[0].elevation_deg,
+                                 route->fixed);
+            break;
+        }
+        }
+    }
+    return MXD_OK;
+}
+
+static mxd_result route_strip(build *b, const mxd_strip *strip, uint32_t chain, const mxd_hearing *hearing)
+{
+    mxd_result result = MXD_OK;
+    for (uint32_t i = 0; i < strip->num_sends && result == MXD_OK; i++)
+        if (hearing->sends[i])
+            result = route_to_bus(b, strip, chain, strip->sends[i].bus, i);
+    if (!hearing->output || result != MXD_OK)
+        return result;
+    if (strip->output >= 0)
+        return route_to_bus(b, strip, chain, (uint32_t)strip->output, MXD_NO_INDEX);
+    for (uint32_t i = 0; i < b->graph->num_layouts && result == MXD_OK; i++)
+        result = route_to_layout(b, strip, chain, &b->graph->layouts[i]);
+    return result;
+}
+
+static mxd_result build_track(build *b, uint32_t index)
+{
+    const mxd_track *track = &b->session->tracks[index];
+    const mxd_hearing *hearing = &b->routing.tracks[index];
+    if (!hearing->heard || track->num_clips == 0)
+        return MXD_OK;
+    uint32_t chain = add_chain(b->graph);
+    if (chain == MXD_NO_INDEX)
+        return MXD_ERROR_MEMORY;
+    mxd_chain *state = &b->graph->chains[chain];
+    state->name = track->strip.name;
+    state->track = track;
+    state->num_source_lanes = state->num_lanes = track->strip.num_source_channels;
+    state->first_source_lane = b->graph->num_source_lanes;
+    b->graph->num_source_lanes += state->num_source_lanes;
+    for (uint32_t i = 0; i < state->num_lanes; i++)
+        if ((state->lanes[i] = mxd_graph_add_lane(b->graph)) == MXD_NO_INDEX)
+            return MXD_ERROR_MEMORY;
+    state->first_lane = state->lanes[0];
+    mxd_result result = build_inserts(b, chain, track->strip.inserts, track->strip.num_inserts);
+    if (result != MXD_OK)
+        return result;
+    state = &b->graph->chains[chain];
+    for (uint32_t i = 0; i < track->num_clips; i++) {
+        uint64_t end = track->clips[i].start_frame + track->clips[i].num_frames + state->tail_frames;
+        if (end > state->end_frame)
+            state->end_frame = end;
+    }
+    state->history_frames = state->tail_frames;
+    return route_strip(b, &track->strip, chain, hearing);
+}
+
+/* What a chain inherits from the chains that feed its input mix. */
+static void inherit(mxd_graph *graph, mxd_chain *chain, const mxd_mix *mix)
+{
+    for (uint32_t i = 0; i < mix->num_routes; i++) {
+        const mxd_chain *feeder = &graph->chains[mix->routes[i].chain];
+        if (feeder->end_frame > chain->end_frame)
+            chain->end_frame = feeder->end_frame;
+        if (feeder->history_frames > chain->history_frames)
+            chain->history_frames = feeder->history_frames;
+    }
+}
+
+/* Closes the mix that feeds a chain and builds its inserts. */
+static mxd_result build_fed_chain(build *b, uint32_t chain, uint32_t mix, const mxd_insert *inserts,
+                                  uint32_t num_inserts)
+{
+    mxd_graph *graph = b->graph;
+    mxd_result result = mxd_graph_close_mix(graph, mix);
+    if (result != MXD_OK)
+        return result;
+    mxd_chain *state = &graph->chains[chain];
+    inherit(graph, state, &graph->mixes[mix]);
+    state->input_mix = mix;
+    state->num_lanes = graph->mixes[mix].num_lanes;
+    memcpy(state->lanes, graph->mixes[mix].lanes, state->num_lanes * sizeof *state->lanes);
+    result = build_inserts(b, chain, inserts, num_inserts);
+    state = &graph->chains[chain];
+    if (state->end_frame)
+        state->end_frame += state->tail_frames;
+    state->history_frames += state->tail_frames;
+    return result;
+}
+
+static mxd_result build_bus(build *b, uint32_t index)
+{
+    uint32_t mix = b->bus_mix[index];
+    if (mix == MXD_NO_INDEX)
+        return MXD_OK;
+    const mxd_strip *strip = &b->session->buses[index].strip;
+    uint32_t chain = b->graph->mixes[mix].chain;
+    b->graph->chains[chain].name = strip->name;
+    mxd_result result = build_fed_chain(b, chain, mix, strip->inserts, strip->num_inserts);
+    return result == MXD_OK ? route_strip(b, strip, chain, &b->routing.buses[index]) : result;
+}
+
+/* Each heard bus gets its chain and its input mix before anything is routed. */
+static mxd_result prepare_buses(build *b)
+{
+    for (uint32_t i = 0; i < b->session->num_buses; i++)
+        b->bus_mix[i] = MXD_NO_INDEX;
+    for (uint32_t i = 0; i < b->session->num_buses; i++) {
+        uint32_t bus = b->routing.bus_order[i];
+        if (!b->routing.buses[bus].heard)
+            continue;
+        uint32_t chain = add_chain(b->graph);
+        if (chain == MXD_NO_INDEX)
+            return MXD_ERROR_MEMORY;
+        b->bus_mix[bus] = add_mix_with_lanes(b->graph, chain, b->session->buses[bus].strip.num_source_channels);
+        if (b->bus_mix[bus] == MXD_NO_INDEX)
+            return MXD_ERROR_MEMORY;
+    }
+    return MXD_OK;
+}
+
+/* The layout's panner and mix: shared by deliverables without inserts, of its own (chain) for one with. */
+static mxd_result add_layout(build *b, const mxd_layout *layout, uint32_t chain, uint32_t *mix)
+{
+    mxd_graph *graph = b->graph;
+    for (uint32_t i = 0; i < graph->num_layouts && chain == MXD_NO_INDEX; i++) {
+        if (graph->layouts[i].layout == layout && graph->mixes[graph->layouts[i].mix].chain == MXD_NO_INDEX) {
+            *mix = graph->layouts[i].mix;
+            return MXD_OK;
+        }
+    }
+    mxd_layout_panner *entry = &graph->layouts[graph->num_layouts];
+    entry->layout = layout;
+    mxd_result result = mxd_panner_create(layout, NULL, b->problems, &entry->panner);
+    if (result != MXD_OK)
+        return result;
+    graph->num_layouts++;
+    *mix = entry->mix = add_mix_with_lanes(graph, chain, layout->num_channels);
+    return *mix == MXD_NO_INDEX ? MXD_ERROR_MEMORY : MXD_OK;
+}
+
+static mxd_result prepare_outputs(build *b, const uint32_t *deliverables, uint32_t num_deliverables)
+{
+    mxd_graph *graph = b->graph;
+    graph->outputs = calloc(num_deliverables, sizeof *graph->outputs);
+    graph->layouts = calloc(num_deliverables, sizeof *graph->layouts);
+    if (!graph->outputs || !graph->layouts)
+        return MXD_ERROR_MEMORY;
+    graph->num_outputs = num_deliverables;
+    for (uint32_t i = 0; i < num_deliverables; i++) {
+        mxd_output *output = &graph->outputs[i];
+        output->index = deliverables[i];
+        output->deliverable = &b->session->deliverables[deliverables[i]];
+        output->chain = MXD_NO_INDEX;
+        if (output->deliverable->num_inserts > 0) {
+            output->chain = add_chain(graph);
+            if (output->chain == MXD_NO_INDEX)
+                return MXD_ERROR_MEMORY;
+            graph->chains[output->chain].name = output->deliverable->file;
+        }
+        mxd_result result = add_layout(b, output->deliverable->layout, output->chain, &output->mix);
+        if (result != MXD_OK)
+            return result;
+    }
+    return MXD_OK;
+}
+
+static mxd_result close_outputs(build *b)
+{
+    mxd_graph *graph = b->graph;
+    mxd_result result = MXD_OK;
+    for (uint32_t i = 0; i < graph->num_layouts && result == MXD_OK; i++)
+        if (graph->mixes[graph->layouts[i].mix].chain == MXD_NO_INDEX)
+            result = mxd_graph_close_mix(graph, graph->layouts[i].mix);
+    for (uint32_t i = 0; i < graph->num_outputs && result == MXD_OK; i++) {
+        mxd_output *output = &graph->outputs[i];
+        const uint32_t *lanes = graph->mixes[output->mix].lanes;
+        if (output->chain != MXD_NO_INDEX) {
+            result = build_fed_chain(b, output->chain, output->mix, output->deliverable->inserts,
+                                     output->deliverable->num_inserts);
+            lanes = graph->chains[output->chain].lanes;
+        }
+        memcpy(output->lanes, lanes, output->deliverable->layout->num_channels * sizeof *lanes);
+    }
+    return result;
+}
+
+static mxd_result build_all(build *b, const uint32_t *deliverables, uint32_t num_deliverables)
+{
+    mxd_result result = mxd_routing_create(b->session, &b->routing);
+    if (result != MXD_OK)
+        return result;
+    b->bus_mix = calloc(b->session->num_buses ? b->session->num_buses : 1, sizeof *b->bus_mix);
+    if (!b->bus_mix)
+        return MXD_ERROR_MEMORY;
+    result = prepare_buses(b);
+    if (result == MXD_OK)
+        result = prepare_outputs(b, deliverables, num_deliverables);
+    for (uint32_t i = 0; i < b->session->num_tracks && result == MXD_OK; i++)
+        result = build_track(b, i);
+    for (uint32_t i = 0; i < b->session->num_buses && result == MXD_OK; i++)
+        result = build_bus(b, b->routing.bus_order[i]);
+    if (result == MXD_OK)
+        result = close_outputs(b);
+    return result;
+}
+
+/* Tracks first; buses and then deliverables were numbered in feeding order by prepare_*. */
+static mxd_result order_chains(mxd_graph *graph)
+{
+    graph->chain_order = calloc(graph->num_chains ? graph->num_chains : 1, sizeof *graph->chain_order);
+    if (!graph->chain_order)
+        return MXD_ERROR_MEMORY;
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < graph->num_chains; i++)
+        if (graph->chains[i].track)
+            graph->chain_order[next++] = i;
+    for (uint32_t i = 0; i < graph->num_chains; i++)
+        if (!graph->chains[i].track)
+            graph->chain_order[next++] = i;
+    return MXD_OK;
+}
+
+static mxd_result finish(build *b)
+{
+    mxd_graph *graph = b->graph;
+    graph->end_frame = b->session->num_frames;
+    for (uint32_t i = 0; i < graph->num_chains; i++) {
+        const mxd_chain *chain = &graph->chains[i];
+        if (b->session->num_frames == 0 && chain->end_frame > graph->end_frame)
+            graph->end_frame = chain->end_frame;
+        if (chain->history_frames > graph->history_frames)
+            graph->history_frames = chain->history_frames;
+    }
+    if (graph->end_frame == 0)
+        return mxd_fail(b->problems, MXD_ERROR_INVALID, &(mxd_place){.file = b->session->file},
+                        "nothing is heard: every track is muted or without clips, and there is no length_s");
+    return order_chains(graph);
+}
+
+mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *deliverables, uint32_t num_deliverables,
+                            mxd_problems *problems, mxd_graph **out)
+{
+    *out = NULL;
+    mxd_graph *graph = calloc(1, sizeof *graph);
+    if (!graph)
+        return MXD_ERROR_MEMORY;
+    graph->session = session;
+    build b = {.graph = graph, .session = session, .problems = problems};
+    mxd_result result = build_all(&b, deliverables, num_deliverables);
+    if (result == MXD_OK)
+        result = finish(&b);
+    if (result == MXD_OK)
+        result = mxd_graph_schedule(graph);
+    mxd_routing_destroy(&b.routing);
+    free(b.bus_mix);
+    if (result != MXD_OK) {
+        mxd_graph_destroy(graph);
+        return result;
+    }
+    *out = graph;
+    return MXD_OK;
+}
+
+void mxd_graph_destroy(mxd_graph *graph)
+{
+    if (!graph)
+        return;
+    for (uint32_t i = 0; i < graph->num_operations; i++) {
+        mxd_operation *operation = &graph->operations[i];
+        free(operation->sections);
+        free((void *)operation->convolve.inputs);
+        free((void *)operation->convolve.outputs);
+        free((void *)operation->convolve.cells);
+    }
+    for (uint32_t i = 0; i < graph->num_mixes; i++) {
+        for (uint32_t j = 0; j < graph->mixes[i].num_routes; j++)
+            free(graph->mixes[i].routes[j].fixed);
+        free(graph->mixes[i].routes);
+        free(graph->mixes[i].lanes);
+    }
+    for (uint32_t i = 0; i < graph->num_layouts; i++)
+        mxd_panner_destroy(graph->layouts[i].panner);
+    for (uint32_t i = 0; i < graph->num_steps; i++)
+        free(graph->steps[i].operations);
+    mxd_block_arrays_destroy(graph->arrays);
+    free(graph->chain_order);
+    free(graph->steps);
+    free(graph->layouts);
+    free(graph->outputs);
+    free(graph->chains);
+    free(graph->mixes);
+    free(graph->operations);
+    free(graph->lanes);
+    free(graph);
+}

@@ -1,0 +1,179 @@
+/*
+ * A session as a graph of lanes and operations, and as steps on a backend.
+ *
+ *   graph.c     session -> chains, operations, mixes (virtual lanes)
+ *   builder.c   what inserts call to add operations
+ *   schedule.c  depths, batches, physical lanes; makes the backend's steps
+ *   block.c     one block: which rows run, which edges there are, with what gains
+ *
+ * A *chain* is a strip's inserts (or a deliverable's): the unit of silence. It is
+ * active in a block if its input is, or was within its tail; then all of its
+ * operations run, else none. A *mix* is a set of lanes fed by routes: a bus's
+ * input, a layout's loudspeakers, an insert's wet and dry. A *route* goes from
+ * one lane to some lanes of one mix, by gains that may move.
+ */
+#ifndef MXD_GRAPH_GRAPH_H
+#define MXD_GRAPH_GRAPH_H
+
+#include "../backend.h"
+#include "../effects/effect.h"
+#include "../scene/panner.h"
+#include "../session/session.h"
+#include "builder.h"
+
+#define MXD_NO_INDEX UINT32_MAX
+
+typedef enum mxd_route_kind {
+    MXD_ROUTE_FIXED,  /* gains[output] */
+    MXD_ROUTE_PAN,    /* moves between outputs 0 (left) and 1 (right) of `pair` */
+    MXD_ROUTE_OBJECT  /* a BS.2127 object */
+} mxd_route_kind;
+
+typedef struct mxd_route {
+    mxd_route_kind kind;
+    uint32_t lane;                    /* virtual */
+    uint32_t chain;                   /* where the lane leaves; MXD_NO_INDEX never */
+    double gain;                      /* of what does not move */
+    const mxd_automation *levels[2];  /* fader and send, where they move; else NULL */
+    double *fixed;                    /* FIXED: owned, one an output */
+    const mxd_automation *pan;        /* PAN */
+    uint32_t pair[2];                 /* PAN: outputs that are left and right */
+    uint32_t channel;                 /* PAN: 0 or 1 of num_channels */
+    uint32_t num_channels;            /* PAN: 1 = sine/cosine law, 2 = balance */
+    const mxd_object *object;         /* OBJECT */
+    const mxd_panner *panner;         /* OBJECT */
+} mxd_route;
+
+typedef struct mxd_mix {
+    uint32_t chain;                   /* the chain that it feeds or belongs to; MXD_NO_INDEX: a layout's */
+    uint32_t *lanes;                  /* virtual outputs */
+    uint32_t num_lanes;
+    mxd_route *routes;
+    uint32_t num_routes;
+    uint32_t route_capacity;
+    uint32_t depth;
+} mxd_mix;
+
+typedef enum mxd_operation_kind { MXD_OPERATION_EQ, MXD_OPERATION_CONVOLVE, MXD_OPERATION_MIX } mxd_operation_kind;
+
+typedef struct mxd_operation {
+    mxd_operation_kind kind;
+    uint32_t chain;
+    uint32_t depth;
+    uint32_t lane;                    /* EQ */
+    mxd_svf *sections;                /* EQ, owned */
+    uint32_t num_sections;
+    mxd_convolve_row convolve;        /* CONVOLVE: arrays owned, virtual lanes */
+    uint32_t mix;                     /* MIX: index */
+} mxd_operation;
+
+typedef struct mxd_chain {
+    const char *name;                 /* for descriptions; not owned */
+    const mxd_track *track;           /* what feeds it: a track's clips, ... */
+    uint32_t input_mix;               /* ... or a mix; MXD_NO_INDEX for a track */
+    uint32_t lanes[MXD_MAX_CHANNELS]; /* what leaves; virtual */
+    uint32_t num_lanes;
+    uint32_t first_lane;              /* a track's: first virtual lane filled by its clips */
+    uint32_t first_source_lane;       /* its index among all source lanes */
+    uint32_t num_source_lanes;
+    uint64_t tail_frames;
+    uint64_t end_frame;               /* when the last of it has rung out; 0 = never sounds */
+    uint64_t history_frames;          /* how far back what leaves it depends on its input's clips */
+    /* While rendering: */
+    uint64_t sounds_until;            /* frame at which the tail of the last input ends */
+    bool active;
+    bool restart;                     /* it was inactive in the block before */
+} mxd_chain;
+
+/* A deliverable of the render: the lanes to be downloaded. */
+typedef struct mxd_output {
+    const mxd_deliverable *deliverable;
+    uint32_t index;                   /* in the session: keys its dither */
+    uint32_t chain;                   /* its inserts; MXD_NO_INDEX = none */
+    uint32_t mix;                     /* where its lanes come from if it has no inserts */
+    uint32_t lanes[MXD_MAX_LAYOUT_CHANNELS];
+} mxd_output;
+
+typedef struct mxd_step {
+    mxd_operation_kind kind;
+    uint32_t backend_step;
+    uint32_t *operations;             /* rows: indices into operations */
+    uint32_t num_operations;
+} mxd_step;
+
+typedef struct mxd_lane {
+    uint32_t depth;                   /* of the last operation that wrote it */
+    uint32_t first_depth;             /* when it is first written */
+    uint32_t last_depth;              /* when it is last read or written; MXD_NO_INDEX = downloaded */
+    uint32_t physical;
+} mxd_lane;
+
+typedef struct mxd_layout_panner {
+    const mxd_layout *layout;
+    mxd_panner *panner;
+    uint32_t mix;                     /* the mix of its loudspeakers */
+} mxd_layout_panner;
+
+typedef struct mxd_graph {
+    const mxd_session *session;
+    mxd_lane *lanes;
+    uint32_t num_lanes, lane_capacity;
+    mxd_operation *operations;
+    uint32_t num_operations, operation_capacity;
+    mxd_mix *mixes;
+    uint32_t num_mixes, mix_capacity;
+    mxd_chain *chains;                /* tracks, buses, deliverables' inserts */
+    uint32_t num_chains, chain_capacity;
+    uint32_t *chain_order;            /* every chain after those that feed it */
+    mxd_output *outputs;
+    uint32_t num_outputs;
+    mxd_layout_panner *layouts;
+    uint32_t num_layouts;
+    uint64_t end_frame;               /* of the session: length_s, or when the last tail has rung out */
+    uint64_t history_frames;          /* how far before --from a render must begin */
+    uint32_t num_source_lanes;
+    /* schedule.c: */
+    uint32_t num_physical_lanes;
+    mxd_step *steps;
+    uint32_t num_steps;
+    struct mxd_block_arrays *arrays;  /* block.c's */
+} mxd_graph;
+
+/*
+ * Builds the graph of the chosen deliverables (indices into the session's).
+ * Errors: MXD_ERROR_MEMORY; MXD_ERROR_INVALID with problems. The session must
+ * outlive it. Free with mxd_graph_destroy.
+ */
+mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *deliverables, uint32_t num_deliverables,
+                            mxd_problems *problems, mxd_graph **graph);
+/* Accepts NULL. */
+void mxd_graph_destroy(mxd_graph *graph);
+
+/* Batches operations into steps and assigns physical lanes. Sets num_physical_lanes and steps. */
+mxd_result mxd_graph_schedule(mxd_graph *graph);
+
+/* Makes the graph's steps on a backend whose blocks have block_frames frames, and what mxd_graph_block needs. */
+mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames);
+
+/*
+ * Fills `block` with what the block at first_frame runs: uploads (their `frames`
+ * point into sources, [source lane][block_frames], decoded for the tracks that
+ * sound), runs, and downloads into outputs, [output lane][block_frames] in the
+ * order of graph->outputs. Output lanes that are silent are zeroed here instead.
+ * Blocks come in order. The arrays belong to the graph, until the next call.
+ */
+void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const float *sources,
+                     float *outputs, mxd_block *block);
+
+/* Bytes of host memory that attach takes for the block's arrays. */
+uint64_t mxd_graph_array_bytes(const mxd_graph *graph);
+
+/* graph.c, for builder.c: append with growth; NULL or MXD_NO_INDEX when memory runs out. */
+uint32_t mxd_graph_add_lane(mxd_graph *graph);
+mxd_operation *mxd_graph_add_operation(mxd_graph *graph, mxd_operation_kind kind, uint32_t chain);
+uint32_t mxd_graph_add_mix(mxd_graph *graph, uint32_t chain, uint32_t num_lanes);
+mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix);
+/* To be called when a mix has all its routes: adds its operation and sets its depth. */
+mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix);
+
+#endif

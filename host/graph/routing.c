@@ -1,0 +1,112 @@
+/* Solo, mute and feeding order. */
+#include "routing.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void mxd_pan_gains(double pan, uint32_t num_channels, uint32_t channel, double gains[2])
+{
+    const double quarter_pi = 0.78539816339744830962;
+    if (num_channels == 1) {
+        gains[0] = cos((pan + 1.0) * quarter_pi);
+        gains[1] = sin((pan + 1.0) * quarter_pi);
+        return;
+    }
+    /* Balance: the side that is turned away from fades by a cosine, the other stays. */
+    double away = channel == 0 ? pan : -pan;
+    gains[0] = gains[1] = 0.0;
+    gains[channel] = away > 0.0 ? cos(away * 2.0 * quarter_pi) : 1.0;
+}
+
+static bool any_solo(const mxd_session *session)
+{
+    for (uint32_t i = 0; i < session->num_tracks; i++)
+        if (session->tracks[i].strip.solo)
+            return true;
+    for (uint32_t i = 0; i < session->num_buses; i++)
+        if (session->buses[i].strip.solo)
+            return true;
+    return false;
+}
+
+/* Soloed itself, or its output leads into something that is. */
+static bool in_solo(const mxd_session *session, const mxd_strip *strip)
+{
+    while (!strip->solo) {
+        if (strip->output < 0)
+            return false;
+        strip = &session->buses[strip->output].strip;
+    }
+    return true;
+}
+
+/* open: the strip as such is not silenced by a solo elsewhere. Needs the hearing of all buses it feeds. */
+static mxd_result listen(const mxd_session *session, const mxd_routing *routing, const mxd_strip *strip, bool solo,
+                         bool is_bus, mxd_hearing *hearing)
+{
+    hearing->sends = calloc(strip->num_sends ? strip->num_sends : 1, sizeof *hearing->sends);
+    if (!hearing->sends)
+        return MXD_ERROR_MEMORY;
+    bool open = !solo || is_bus || in_solo(session, strip);
+    for (uint32_t i = 0; i < strip->num_sends; i++) {
+        const mxd_send *send = &strip->sends[i];
+        bool passes = send->tap == MXD_TAP_PRE_FADER || !strip->mute;
+        bool wanted = open || in_solo(session, &session->buses[send->bus].strip);
+        hearing->sends[i] = passes && wanted && routing->buses[send->bus].heard;
+        hearing->heard |= hearing->sends[i];
+    }
+    hearing->output = open && !strip->mute && (strip->output < 0 || routing->buses[strip->output].heard);
+    hearing->heard |= hearing->output;
+    return MXD_OK;
+}
+
+/* Depth-first: a bus is placed once everything that it feeds is placed; reading backwards gives feeding order. */
+static void visit(const mxd_session *session, uint32_t bus, bool *seen, uint32_t *order, uint32_t *next)
+{
+    if (seen[bus])
+        return;
+    seen[bus] = true;
+    const mxd_strip *strip = &session->buses[bus].strip;
+    if (strip->output >= 0)
+        visit(session, (uint32_t)strip->output, seen, order, next);
+    for (uint32_t i = 0; i < strip->num_sends; i++)
+        visit(session, strip->sends[i].bus, seen, order, next);
+    order[--*next] = bus;
+}
+
+mxd_result mxd_routing_create(const mxd_session *session, mxd_routing *routing)
+{
+    mxd_result result = MXD_ERROR_MEMORY;
+    *routing = (mxd_routing){.num_tracks = session->num_tracks, .num_buses = session->num_buses};
+    routing->tracks = calloc(session->num_tracks ? session->num_tracks : 1, sizeof *routing->tracks);
+    routing->buses = calloc(session->num_buses ? session->num_buses : 1, sizeof *routing->buses);
+    routing->bus_order = calloc(session->num_buses ? session->num_buses : 1, sizeof *routing->bus_order);
+    bool *seen = calloc(session->num_buses ? session->num_buses : 1, sizeof *seen);
+    if (!routing->tracks || !routing->buses || !routing->bus_order || !seen)
+        goto fail;
+    uint32_t next = session->num_buses;
+    for (uint32_t i = 0; i < session->num_buses; i++)
+        visit(session, i, seen, routing->bus_order, &next);
+    bool solo = any_solo(session);
+    result = MXD_OK;
+    for (uint32_t i = session->num_buses; i-- > 0 && result == MXD_OK;) {
+        uint32_t bus = routing->bus_order[i];
+        result = listen(session, routing, &session->buses[bus].strip, solo, true, &routing->buses[bus]);
+    }
+    for (uint32_t i = 0; i < session->num_tracks && result == MXD_OK; i++)
+        result = listen(session, routing, &session->tracks[i].strip, solo, false, &routing->tracks[i]);
+fail:
+    free(seen);
+    return result;
+}
+
+void mxd_routing_destroy(mxd_routing *routing)
+{
+    for (uint32_t i = 0; routing->tracks && i < routing->num_tracks; i++)
+        free(routing->tracks[i].sends);
+    for (uint32_t i = 0; routing->buses && i < routing->num_buses; i++)
+        free(routing->buses[i].sends);
+    free(routing->tracks);
+    free(routing->buses);
+    free(routing->bus_order);
+}

@@ -1,0 +1,192 @@
+/*
+ * Steps and lanes. Operations of one kernel at one depth become one step: a
+ * thousand equalisers are one dispatch. A physical lane is given on as soon as
+ * its last reader's depth has passed.
+ */
+#include "block.h"
+
+#include <stdlib.h>
+
+static void touch(mxd_graph *graph, uint32_t lane, uint32_t depth)
+{
+    mxd_lane *state = &graph->lanes[lane];
+    if (depth > state->last_depth)
+        state->last_depth = depth;
+}
+
+static void write_lane(mxd_graph *graph, uint32_t lane, uint32_t depth)
+{
+    mxd_lane *state = &graph->lanes[lane];
+    if (state->first_depth == MXD_NO_INDEX || depth < state->first_depth)
+        state->first_depth = depth;
+    touch(graph, lane, depth);
+}
+
+static void find_lifetimes(mxd_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->num_lanes; i++) {
+        graph->lanes[i].first_depth = MXD_NO_INDEX;
+        graph->lanes[i].last_depth = 0;
+    }
+    for (uint32_t i = 0; i < graph->num_operations; i++) {
+        const mxd_operation *operation = &graph->operations[i];
+        const mxd_convolve_row *convolve = &operation->convolve;
+        switch (operation->kind) {
+        case MXD_OPERATION_EQ:
+            /* In place: whoever wrote it first sets first_depth; a source lane exists from 0 on. */
+            touch(graph, operation->lane, operation->depth);
+            break;
+        case MXD_OPERATION_CONVOLVE:
+            for (uint32_t j = 0; j < convolve->num_inputs; j++)
+                touch(graph, convolve->inputs[j], operation->depth);
+            for (uint32_t j = 0; j < convolve->num_outputs; j++)
+                write_lane(graph, convolve->outputs[j], operation->depth);
+            break;
+        case MXD_OPERATION_MIX: {
+            const mxd_mix *mix = &graph->mixes[operation->mix];
+            for (uint32_t j = 0; j < mix->num_routes; j++)
+                touch(graph, mix->routes[j].lane, operation->depth);
+            for (uint32_t j = 0; j < mix->num_lanes; j++)
+                write_lane(graph, mix->lanes[j], operation->depth);
+            break;
+        }
+        }
+    }
+    for (uint32_t i = 0; i < graph->num_lanes; i++)
+        if (graph->lanes[i].first_depth == MXD_NO_INDEX)
+            graph->lanes[i].first_depth = 0;
+    for (uint32_t i = 0; i < graph->num_outputs; i++)
+        for (uint32_t j = 0; j < graph->outputs[i].deliverable->layout->num_channels; j++)
+            graph->lanes[graph->outputs[i].lanes[j]].last_depth = MXD_NO_INDEX;
+}
+
+static uint32_t deepest(const mxd_graph *graph)
+{
+    uint32_t depth = 0;
+    for (uint32_t i = 0; i < graph->num_operations; i++)
+        if (graph->operations[i].depth > depth)
+            depth = graph->operations[i].depth;
+    return depth;
+}
+
+static mxd_result assign_lanes(mxd_graph *graph)
+{
+    uint32_t *free_lanes = calloc(graph->num_lanes ? graph->num_lanes : 1, sizeof *free_lanes);
+    if (!free_lanes)
+        return MXD_ERROR_MEMORY;
+    uint32_t num_free = 0, last = deepest(graph);
+    for (uint32_t depth = 0; depth <= last; depth++) {
+        for (uint32_t i = 0; i < graph->num_lanes && depth > 0; i++)
+            if (graph->lanes[i].last_depth == depth - 1 && graph->lanes[i].first_depth < depth)
+                free_lanes[num_free++] = graph->lanes[i].physical;
+        for (uint32_t i = 0; i < graph->num_lanes; i++)
+            if (graph->lanes[i].first_depth == depth)
+                graph->lanes[i].physical = num_free ? free_lanes[--num_free] : graph->num_physical_lanes++;
+    }
+    free(free_lanes);
+    return MXD_OK;
+}
+
+/* The step of this kind at this depth, made if there is none yet. */
+static mxd_step *find_step(mxd_graph *graph, const uint32_t *step_depths, mxd_operation_kind kind, uint32_t depth)
+{
+    for (uint32_t i = 0; i < graph->num_steps; i++)
+        if (graph->steps[i].kind == kind && step_depths[i] == depth)
+            return &graph->steps[i];
+    return NULL;
+}
+
+static mxd_result make_steps(mxd_graph *graph)
+{
+    uint32_t capacity = 3 * (deepest(graph) + 1);
+    uint32_t *depths = calloc(capacity, sizeof *depths);
+    graph->steps = calloc(capacity, sizeof *graph->steps);
+    if (!depths || !graph->steps)
+        goto fail;
+    for (uint32_t depth = 1; depth <= deepest(graph); depth++) {
+        for (uint32_t i = 0; i < graph->num_operations; i++) {
+            if (graph->operations[i].depth != depth)
+                continue;
+            mxd_step *step = find_step(graph, depths, graph->operations[i].kind, depth);
+            if (!step) {
+                step = &graph->steps[graph->num_steps];
+                step->kind = graph->operations[i].kind;
+                step->operations = calloc(graph->num_operations, sizeof *step->operations);
+                if (!step->operations)
+                    goto fail;
+                depths[graph->num_steps++] = depth;
+            }
+            step->operations[step->num_operations++] = i;
+        }
+    }
+    free(depths);
+    return MXD_OK;
+fail:
+    free(depths);
+    return MXD_ERROR_MEMORY;
+}
+
+mxd_result mxd_graph_schedule(mxd_graph *graph)
+{
+    find_lifetimes(graph);
+    mxd_result result = assign_lanes(graph);
+    return result == MXD_OK ? make_steps(graph) : result;
+}
+
+static mxd_result attach_eq(mxd_graph *graph, mxd_step *step, mxd_backend *backend)
+{
+    mxd_eq_row *rows = calloc(step->num_operations, sizeof *rows);
+    if (!rows)
+        return MXD_ERROR_MEMORY;
+    for (uint32_t i = 0; i < step->num_operations; i++) {
+        const mxd_operation *operation = &graph->operations[step->operations[i]];
+        rows[i] = (mxd_eq_row){.lane = graph->lanes[operation->lane].physical,
+                               .sections = operation->sections,
+                               .num_sections = operation->num_sections};
+    }
+    mxd_result result = mxd_backend_add_eq(backend, rows, step->num_operations, &step->backend_step);
+    free(rows);
+    return result;
+}
+
+static mxd_result attach_convolve(mxd_graph *graph, mxd_step *step, mxd_backend *backend)
+{
+    uint32_t num_lanes = 0, next = 0;
+    for (uint32_t i = 0; i < step->num_operations; i++) {
+        const mxd_convolve_row *row = &graph->operations[step->operations[i]].convolve;
+        num_lanes += row->num_inputs + row->num_outputs;
+    }
+    mxd_result result = MXD_ERROR_MEMORY;
+    mxd_convolve_row *rows = calloc(step->num_operations, sizeof *rows);
+    uint32_t *lanes = calloc(num_lanes, sizeof *lanes);
+    if (!rows || !lanes)
+        goto done;
+    for (uint32_t i = 0; i < step->num_operations; i++) {
+        const mxd_convolve_row *row = &graph->operations[step->operations[i]].convolve;
+        rows[i] = *row;
+        rows[i].inputs = &lanes[next];
+        for (uint32_t j = 0; j < row->num_inputs; j++)
+            lanes[next++] = graph->lanes[row->inputs[j]].physical;
+        rows[i].outputs = &lanes[next];
+        for (uint32_t j = 0; j < row->num_outputs; j++)
+            lanes[next++] = graph->lanes[row->outputs[j]].physical;
+    }
+    result = mxd_backend_add_convolve(backend, rows, step->num_operations, &step->backend_step);
+done:
+    free(lanes);
+    free(rows);
+    return result;
+}
+
+mxd_result mxd_graph_attach_step(mxd_graph *graph, mxd_step *step, const mxd_mix_limits *limits, mxd_backend *backend)
+{
+    switch (step->kind) {
+    case MXD_OPERATION_EQ:
+        return attach_eq(graph, step, backend);
+    case MXD_OPERATION_CONVOLVE:
+        return attach_convolve(graph, step, backend);
+    case MXD_OPERATION_MIX:
+        return mxd_backend_add_mix(backend, limits, &step->backend_step);
+    }
+    return MXD_ERROR_ARGUMENT;
+}

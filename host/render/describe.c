@@ -1,0 +1,60 @@
+/* mxd_describe: what a render would do, in plain English. */
+#include "../render/engine_plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *kernel_names[] = {"eq", "convolve", "mix"};
+
+static void describe_chains(FILE *text, const mxd_graph *graph, double rate)
+{
+    for (uint32_t i = 0; i < graph->num_chains; i++) {
+        const mxd_chain *chain = &graph->chains[graph->chain_order[i]];
+        fprintf(text, "  %-24s %u channel%s, until %.3f s, tail %.3f s\n", chain->name ? chain->name : "",
+                chain->num_lanes, chain->num_lanes == 1 ? "" : "s", (double)chain->end_frame / rate,
+                (double)chain->tail_frames / rate);
+    }
+}
+
+static void describe_plan(FILE *text, const mxd_plan *plan, const mxd_session *session)
+{
+    const mxd_graph *graph = plan->graph;
+    const mxd_backend_info *info = mxd_backend_get_info(plan->backend);
+    double rate = session->sample_rate;
+    fprintf(text, "length          %.3f s at %u Hz\n", (double)graph->end_frame / rate, session->sample_rate);
+    fprintf(text, "signal chains   %u, in feeding order (latency: none of the inserts has any):\n", graph->num_chains);
+    describe_chains(text, graph, rate);
+    fprintf(text, "steps a block   %u:", graph->num_steps);
+    for (uint32_t i = 0; i < graph->num_steps; i++)
+        fprintf(text, " %s x %u%s", kernel_names[graph->steps[i].kind], graph->steps[i].num_operations,
+                i + 1 < graph->num_steps ? "," : "\n");
+    fprintf(text, "lanes           %u (of %u signals)\n", graph->num_physical_lanes, graph->num_lanes);
+    fprintf(text, "backend         %s: %s\n", info->kind, info->device);
+    fprintf(text, "block           %u frames\n", plan->block_frames);
+    fprintf(text, "memory          %.1f MiB, of which backend %.1f MiB\n", (double)mxd_plan_memory(plan) / 1048576.0,
+            (double)mxd_backend_memory(plan->backend) / 1048576.0);
+    for (uint32_t i = 0; i < graph->num_outputs; i++) {
+        const mxd_deliverable *deliverable = graph->outputs[i].deliverable;
+        fprintf(text, "deliverable     %s: %s, %u channels, %u bit\n", deliverable->file, deliverable->layout->name,
+                deliverable->layout->num_channels, deliverable->bit_depth);
+    }
+}
+
+mxd_result mxd_describe(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
+                        char **out)
+{
+    *out = NULL;
+    mxd_plan plan;
+    mxd_result result = mxd_plan_create(session, options, problems, &plan);
+    if (result != MXD_OK)
+        return result;
+    size_t size = 0;
+    FILE *text = open_memstream(out, &size);
+    if (text)
+        describe_plan(text, &plan, session);
+    if (!text || fclose(text) != 0)
+        result = MXD_ERROR_MEMORY;
+    mxd_plan_destroy(&plan);
+    return result;
+}

@@ -1,0 +1,374 @@
+/* The block loop and its decoder thread; engine_plan.c chooses backend and block size. */
+#include "engine.h"
+
+#include "../clock.h"
+#include "../threads.h"
+#include "clips.h"
+#include "engine_plan.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Decoded ahead of the block that is submitted: one is being decoded while others are in flight. */
+#define MAX_SLOTS 8
+
+typedef struct output_slot {
+    mxd_engine_block block;
+    float *frames;
+    bool taken;
+    uint64_t ticket;
+    uint32_t source;
+} output_slot;
+
+struct mxd_engine {
+    const mxd_session *session;
+    const atomic_bool *cancel;
+    mxd_problems *problems;
+    mxd_plan plan;
+    uint64_t from, to, start;           /* frames; start: where computing begins, a multiple of the block */
+    uint64_t num_blocks;
+    uint64_t submitted, completed;
+
+    mxd_clip_player **players;          /* one a chain; NULL where it is no track */
+    uint32_t *sounding;                 /* chains to be decoded in this block */
+    mxd_threads *decode_threads;
+    pthread_t decoder;
+    bool decoder_runs;
+
+    pthread_mutex_t mutex;              /* guards all below */
+    pthread_cond_t changed;
+    float *sources[MAX_SLOTS];
+    uint32_t num_sources;
+    uint64_t decoded;                   /* blocks decoded */
+    uint64_t consumed;                  /* blocks whose sources may be overwritten */
+    mxd_result decode_result;
+    bool stop;
+    output_slot outputs[MAX_SLOTS];
+    uint32_t num_outputs;
+
+    uint32_t in_flight[MAX_SLOTS];      /* output slots, oldest first */
+    uint32_t num_in_flight;
+    double decode_s, compute_s;
+};
+
+static uint32_t frames_of_block(const mxd_engine *engine, uint64_t index)
+{
+    uint64_t first = engine->start + index * engine->plan.block_frames;
+    uint64_t left = engine->to - first;
+    return left < engine->plan.block_frames ? (uint32_t)left : engine->plan.block_frames;
+}
+
+/* ---- Decoder ---- */
+
+typedef struct decode_job {
+    mxd_engine *engine;
+    uint64_t first_frame;
+    uint32_t num_frames;
+    float *sources;
+    _Atomic mxd_result result;
+} decode_job;
+
+static void decode_track(void *user, uint32_t index, uint32_t thread)
+{
+    (void)thread;
+    decode_job *job = user;
+    mxd_engine *engine = job->engine;
+    uint32_t chain_index = engine->sounding[index];
+    const mxd_chain *chain = &engine->plan.graph->chains[chain_index];
+    float *lanes[MXD_MAX_CHANNELS];
+    for (uint32_t i = 0; i < chain->num_source_lanes; i++)
+        lanes[i] = job->sources + (size_t)(chain->first_source_lane + i) * engine->plan.block_frames;
+    mxd_result result = mxd_clip_player_read(engine->players[chain_index], job->first_frame, job->num_frames, lanes);
+    if (result != MXD_OK)
+        job->result = result;
+}
+
+static mxd_result decode_block(mxd_engine *engine, uint64_t index)
+{
+    decode_job job = {
+        .engine = engine,
+        .first_frame = engine->start + index * engine->plan.block_frames,
+        .num_frames = frames_of_block(engine, index),
+        .sources = engine->sources[index % engine->num_sources],
+    };
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < engine->plan.graph->num_chains; i++) {
+        const mxd_chain *chain = &engine->plan.graph->chains[i];
+        if (chain->track && mxd_clips_sound(chain->track, job.first_frame, job.num_frames))
+            engine->sounding[count++] = i;
+    }
+    mxd_threads_run(engine->decode_threads, count, decode_track, &job);
+    return job.result;
+}
+
+static void *decoder_main(void *user)
+{
+    mxd_engine *engine = user;
+    pthread_mutex_lock(&engine->mutex);
+    for (uint64_t index = 0; index < engine->num_blocks; index++) {
+        while (!engine->stop && index >= engine->consumed + engine->num_sources)
+            pthread_cond_wait(&engine->changed, &engine->mutex);
+        if (engine->stop)
+            break;
+        pthread_mutex_unlock(&engine->mutex);
+        double begin = mxd_clock_s();
+        mxd_result result = decode_block(engine, index);
+        pthread_mutex_lock(&engine->mutex);
+        engine->decode_s += mxd_clock_s() - begin;
+        engine->decode_result = result;
+        engine->decoded = index + 1;
+        pthread_cond_broadcast(&engine->changed);
+        if (result != MXD_OK)
+            break;
+    }
+    pthread_mutex_unlock(&engine->mutex);
+    return NULL;
+}
+
+/* ---- Blocks ---- */
+
+/* Waits for the sources of a block and for a free output slot. */
+static mxd_result acquire(mxd_engine *engine, uint64_t index, uint32_t *slot)
+{
+    pthread_mutex_lock(&engine->mutex);
+    while (engine->decoded <= index && engine->decode_result == MXD_OK)
+        pthread_cond_wait(&engine->changed, &engine->mutex);
+    mxd_result result = engine->decode_result;
+    while (result == MXD_OK) {
+        for (*slot = 0; *slot < engine->num_outputs && engine->outputs[*slot].taken; ++*slot)
+            ;
+        if (*slot < engine->num_outputs)
+            break;
+        pthread_cond_wait(&engine->changed, &engine->mutex);
+    }
+    if (result == MXD_OK)
+        engine->outputs[*slot].taken = true;
+    pthread_mutex_unlock(&engine->mutex);
+    return result;
+}
+
+static mxd_result submit_block(mxd_engine *engine, uint64_t index)
+{
+    uint32_t slot;
+    mxd_result result = acquire(engine, index, &slot);
+    if (result != MXD_OK)
+        return result;
+    output_slot *output = &engine->outputs[slot];
+    uint64_t first_frame = engine->start + index * engine->plan.block_frames;
+    uint32_t num_frames = frames_of_block(engine, index);
+    output->block = (mxd_engine_block){
+        .first_frame = first_frame,
+        .begin = engine->from > first_frame ? (uint32_t)(engine->from - first_frame < num_frames
+                                                             ? engine->from - first_frame : num_frames) : 0,
+        .end = num_frames,
+        .outputs = output->frames,
+        .block_frames = engine->plan.block_frames,
+    };
+    mxd_block block;
+    mxd_graph_block(engine->plan.graph, first_frame, num_frames, engine->sources[index % engine->num_sources],
+                    output->frames, &block);
+    result = mxd_backend_submit(engine->plan.backend, &block, &output->ticket);
+    if (result == MXD_OK)
+        engine->in_flight[engine->num_in_flight++] = slot;
+    return result;
+}
+
+static mxd_result complete_oldest(mxd_engine *engine, output_slot **output)
+{
+    *output = &engine->outputs[engine->in_flight[0]];
+    engine->num_in_flight--;
+    memmove(engine->in_flight, engine->in_flight + 1, engine->num_in_flight * sizeof *engine->in_flight);
+    mxd_result result = mxd_backend_wait(engine->plan.backend, (*output)->ticket);
+    pthread_mutex_lock(&engine->mutex);
+    engine->consumed++;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->mutex);
+    return result;
+}
+
+mxd_result mxd_engine_next(mxd_engine *engine, const mxd_engine_block **block)
+{
+    *block = NULL;
+    for (;;) {
+        if (engine->cancel && atomic_load(engine->cancel))
+            return MXD_ERROR_CANCELLED;
+        double begin = mxd_clock_s();
+        mxd_result result = MXD_OK;
+        while (result == MXD_OK && engine->num_in_flight < engine->plan.blocks_in_flight &&
+               engine->submitted < engine->num_blocks)
+            if ((result = submit_block(engine, engine->submitted)) == MXD_OK)
+                engine->submitted++;
+        if (result != MXD_OK)
+            return result;
+        if (engine->num_in_flight == 0)
+            return MXD_OK;
+        output_slot *output;
+        result = complete_oldest(engine, &output);
+        engine->compute_s += mxd_clock_s() - begin;
+        if (result != MXD_OK)
+            return result;
+        if (output->block.begin < output->block.end) {
+            *block = &output->block;
+            return MXD_OK;
+        }
+        mxd_engine_release(engine, &output->block); /* before --from: only its state was wanted */
+    }
+}
+
+void mxd_engine_release(mxd_engine *engine, const mxd_engine_block *block)
+{
+    pthread_mutex_lock(&engine->mutex);
+    for (uint32_t i = 0; i < engine->num_outputs; i++)
+        if (&engine->outputs[i].block == block)
+            engine->outputs[i].taken = false;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+/* ---- Life ---- */
+
+static mxd_result set_range(mxd_engine *engine, const mxd_render_options *options)
+{
+    const mxd_session *session = engine->session;
+    const mxd_graph *graph = engine->plan.graph;
+    double rate = session->sample_rate;
+    engine->from = options->from_s > 0.0 ? (uint64_t)(options->from_s * rate + 0.5) : 0;
+    engine->to = options->to_s > 0.0 ? (uint64_t)(options->to_s * rate + 0.5) : graph->end_frame;
+    if (engine->to > graph->end_frame)
+        engine->to = graph->end_frame;
+    if (engine->from >= engine->to)
+        return mxd_fail(engine->problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
+                        "there is nothing between %.3f s and %.3f s: the session lasts %.3f s",
+                        (double)engine->from / rate, options->to_s > 0.0 ? options->to_s : (double)engine->to / rate,
+                        (double)graph->end_frame / rate);
+    uint64_t history = engine->from > graph->history_frames ? engine->from - graph->history_frames : 0;
+    engine->start = history - history % engine->plan.block_frames;
+    engine->num_blocks = (engine->to - engine->start + engine->plan.block_frames - 1) / engine->plan.block_frames;
+    return MXD_OK;
+}
+
+static mxd_result make_buffers(mxd_engine *engine)
+{
+    const mxd_graph *graph = engine->plan.graph;
+    size_t block_bytes = engine->plan.block_frames * sizeof(float);
+    engine->num_sources = engine->plan.num_source_slots;
+    engine->num_outputs = engine->plan.num_output_slots;
+    for (uint32_t i = 0; i < engine->num_sources; i++)
+        if (!(engine->sources[i] = malloc(graph->num_source_lanes ? graph->num_source_lanes * block_bytes : 1)))
+            return MXD_ERROR_MEMORY;
+    for (uint32_t i = 0; i < engine->num_outputs; i++)
+        if (!(engine->outputs[i].frames = malloc(mxd_plan_output_lanes(graph) * block_bytes)))
+            return MXD_ERROR_MEMORY;
+    engine->players = calloc(graph->num_chains ? graph->num_chains : 1, sizeof *engine->players);
+    engine->sounding = calloc(graph->num_chains ? graph->num_chains : 1, sizeof *engine->sounding);
+    if (!engine->players || !engine->sounding)
+        return MXD_ERROR_MEMORY;
+    for (uint32_t i = 0; i < graph->num_chains; i++) {
+        if (!graph->chains[i].track)
+            continue;
+        mxd_result result = mxd_clip_player_create(graph->chains[i].track, engine->session->sample_rate,
+                                                   engine->plan.block_frames, engine->problems, &engine->players[i]);
+        if (result != MXD_OK)
+            return result;
+    }
+    return MXD_OK;
+}
+
+static mxd_result start_decoder(mxd_engine *engine, uint32_t num_threads)
+{
+    engine->decode_threads = mxd_threads_create(num_threads);
+    if (!engine->decode_threads || pthread_create(&engine->decoder, NULL, decoder_main, engine) != 0)
+        return MXD_ERROR_MEMORY;
+    engine->decoder_runs = true;
+    return MXD_OK;
+}
+
+mxd_result mxd_engine_create(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
+                             mxd_engine **out)
+{
+    *out = NULL;
+    mxd_engine *engine = calloc(1, sizeof *engine);
+    if (!engine)
+        return MXD_ERROR_MEMORY;
+    engine->session = session;
+    engine->cancel = options->cancel;
+    engine->problems = problems;
+    pthread_mutex_init(&engine->mutex, NULL);
+    pthread_cond_init(&engine->changed, NULL);
+    mxd_result result = mxd_plan_create(session, options, problems, &engine->plan);
+    if (result == MXD_OK)
+        result = set_range(engine, options);
+    if (result == MXD_OK)
+        result = make_buffers(engine);
+    if (result == MXD_OK)
+        result = start_decoder(engine, options->num_threads);
+    if (result != MXD_OK) {
+        mxd_engine_destroy(engine);
+        return result;
+    }
+    *out = engine;
+    return MXD_OK;
+}
+
+void mxd_engine_destroy(mxd_engine *engine)
+{
+    if (!engine)
+        return;
+    if (engine->decoder_runs) {
+        pthread_mutex_lock(&engine->mutex);
+        engine->stop = true;
+        pthread_cond_broadcast(&engine->changed);
+        pthread_mutex_unlock(&engine->mutex);
+        pthread_join(engine->decoder, NULL);
+    }
+    mxd_threads_destroy(engine->decode_threads);
+    for (uint32_t i = 0; engine->players && i < engine->plan.graph->num_chains; i++)
+        mxd_clip_player_destroy(engine->players[i]);
+    free(engine->players);
+    free(engine->sounding);
+    mxd_plan_destroy(&engine->plan); /* the backend first: it may still read sources and write outputs */
+    for (uint32_t i = 0; i < MAX_SLOTS; i++) {
+        free(engine->sources[i]);
+        free(engine->outputs[i].frames);
+    }
+    pthread_cond_destroy(&engine->changed);
+    pthread_mutex_destroy(&engine->mutex);
+    free(engine);
+}
+
+const mxd_graph *mxd_engine_graph(const mxd_engine *engine)
+{
+    return engine->plan.graph;
+}
+
+const mxd_backend *mxd_engine_backend(const mxd_engine *engine)
+{
+    return engine->plan.backend;
+}
+
+uint32_t mxd_engine_block_frames(const mxd_engine *engine)
+{
+    return engine->plan.block_frames;
+}
+
+uint64_t mxd_engine_from(const mxd_engine *engine)
+{
+    return engine->from;
+}
+
+uint64_t mxd_engine_to(const mxd_engine *engine)
+{
+    return engine->to;
+}
+
+uint64_t mxd_engine_memory(const mxd_engine *engine)
+{
+    return mxd_plan_memory(&engine->plan);
+}
+
+void mxd_engine_times(const mxd_engine *engine, double *decode_s, double *compute_s)
+{
+    *decode_s = engine->decode_s;
+    *compute_s = engine->compute_s;
+}

@@ -1,0 +1,180 @@
+#include "engine_plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define DEFAULT_MEMORY_BYTES (2ull << 30)
+#define LARGEST_DEFAULT_BLOCK (1u << 16)
+#define SMALLEST_BLOCK (1u << 10)
+#define MAX_DEVICES 16
+
+uint32_t mxd_plan_output_lanes(const mxd_graph *graph)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < graph->num_outputs; i++)
+        count += graph->outputs[i].deliverable->layout->num_channels;
+    return count;
+}
+
+/* Bytes of sources and outputs for a block size. */
+static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
+{
+    uint64_t lanes = (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes +
+                     (uint64_t)plan->num_output_slots * mxd_plan_output_lanes(plan->graph);
+    return lanes * block_frames * sizeof(float);
+}
+
+uint64_t mxd_plan_memory(const mxd_plan *plan)
+{
+    return host_bytes(plan, plan->block_frames) + mxd_graph_array_bytes(plan->graph) + mxd_backend_memory(plan->backend);
+}
+
+/* ---- Deliverables ---- */
+
+static bool names(const mxd_deliverable *deliverable, const char *word)
+{
+    const char *slash = strrchr(deliverable->file, '/');
+    return strcmp(deliverable->file, word) == 0 || (slash && strcmp(slash + 1, word) == 0) ||
+           mxd_layout_find(word) == deliverable->layout;
+}
+
+static mxd_result choose_deliverables(const mxd_session *session, const mxd_render_options *options,
+                                      mxd_problems *problems, uint32_t *chosen, uint32_t *num_chosen)
+{
+    *num_chosen = 0;
+    for (uint32_t i = 0; i < session->num_deliverables; i++) {
+        bool wanted = options->num_only == 0;
+        for (size_t j = 0; j < options->num_only; j++)
+            wanted |= names(&session->deliverables[i], options->only[j]);
+        if (wanted)
+            chosen[(*num_chosen)++] = i;
+    }
+    for (size_t j = 0; j < options->num_only; j++) {
+        bool found = false;
+        for (uint32_t i = 0; i < session->num_deliverables; i++)
+            found |= names(&session->deliverables[i], options->only[j]);
+        if (found)
+            continue;
+        char list[1024] = "";
+        for (uint32_t i = 0; i < session->num_deliverables && strlen(list) < 800; i++)
+            snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s (%s)", i ? ", " : "",
+                     session->deliverables[i].file, session->deliverables[i].layout->name);
+        return mxd_fail(problems, MXD_ERROR_ARGUMENT, NULL, "no deliverable is called '%s'; there are: %s",
+                        options->only[j], list);
+    }
+    return MXD_OK;
+}
+
+/* ---- Backend ---- */
+
+static uint32_t find_real_gpu(void)
+{
+    mxd_vulkan_device devices[MAX_DEVICES];
+    uint32_t count = mxd_vulkan_devices(devices, MAX_DEVICES);
+    for (uint32_t i = 0; i < count && i < MAX_DEVICES; i++)
+        if (devices[i].usable && !devices[i].software)
+            return i;
+    return MXD_NO_INDEX;
+}
+
+static mxd_result try_block_size(mxd_plan *plan, const mxd_render_options *options, uint32_t device,
+                                 uint32_t block_frames, mxd_problems *problems)
+{
+    mxd_backend_params params = {
+        .num_lanes = plan->graph->num_physical_lanes,
+        .block_frames = block_frames,
+        .num_threads = options->num_threads,
+        .device = device,
+        .blocks_in_flight = plan->blocks_in_flight,
+    };
+    plan->block_frames = block_frames;
+    mxd_result result = mxd_backend_create(plan->kind, &params, problems, &plan->backend);
+    if (result == MXD_OK)
+        result = mxd_graph_attach(plan->graph, plan->backend, block_frames);
+    if (result != MXD_OK) {
+        mxd_backend_destroy(plan->backend);
+        plan->backend = NULL;
+    }
+    return result;
+}
+
+/* Halves the block until backend and buffers fit the bound. Problems of failed tries are kept aside. */
+static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options, uint32_t device,
+                              mxd_problems *problems)
+{
+    uint64_t bound = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES;
+    uint32_t largest = options->block_frames ? options->block_frames : LARGEST_DEFAULT_BLOCK;
+    uint32_t smallest = options->block_frames ? options->block_frames : SMALLEST_BLOCK;
+    mxd_result result = MXD_ERROR_MEMORY;
+    uint64_t needed = 0;
+    for (uint32_t frames = largest; frames >= smallest; frames /= 2) {
+        uint64_t lanes = (uint64_t)plan->graph->num_physical_lanes * frames *
+                         (plan->kind == MXD_BACKEND_REFERENCE ? sizeof(double) : sizeof(float));
+        needed = lanes + host_bytes(plan, frames);
+        if (needed > bound)
+            continue;
+        mxd_problems *aside = mxd_problems_create();
+        result = try_block_size(plan, options, device, frames, aside);
+        bool again = result == MXD_ERROR_DEVICE_MEMORY && frames / 2 >= smallest;
+        if (!again)
+            mxd_problems_absorb(problems, aside, false);
+        mxd_problems_destroy(aside);
+        if (result == MXD_OK) {
+            needed = mxd_plan_memory(plan);
+            if (needed <= bound)
+                return MXD_OK;
+            mxd_backend_destroy(plan->backend);
+            plan->backend = NULL;
+            result = MXD_ERROR_MEMORY;
+        } else if (!again) {
+            return result;
+        }
+    }
+    return mxd_fail(problems, result, NULL,
+                    "the session needs at least %.0f MiB even with the smallest blocks, and the bound is %.0f MiB; "
+                    "allow more with --memory", (double)needed / 1048576.0, (double)bound / 1048576.0);
+}
+
+static mxd_result choose_backend(mxd_plan *plan, const mxd_render_options *options, mxd_problems *problems)
+{
+    uint32_t device = options->device;
+    plan->kind = options->backend;
+    if (plan->kind == MXD_BACKEND_AUTO) {
+        uint32_t gpu = options->device_given ? options->device : find_real_gpu();
+        plan->kind = gpu == MXD_NO_INDEX ? MXD_BACKEND_CPU : MXD_BACKEND_VULKAN;
+        device = gpu == MXD_NO_INDEX ? 0 : gpu;
+    }
+    /* One block is decoded and one encoded while others compute; the CPU computes one at a time. */
+    plan->blocks_in_flight = plan->kind == MXD_BACKEND_VULKAN ? 2 : 1;
+    plan->num_source_slots = plan->blocks_in_flight + 1;
+    plan->num_output_slots = plan->blocks_in_flight + 1;
+    return fit_backend(plan, options, device, problems);
+}
+
+mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
+                           mxd_plan *plan)
+{
+    *plan = (mxd_plan){0};
+    uint32_t num_chosen = 0;
+    uint32_t *chosen = calloc(session->num_deliverables ? session->num_deliverables : 1, sizeof *chosen);
+    if (!chosen)
+        return MXD_ERROR_MEMORY;
+    mxd_result result = choose_deliverables(session, options, problems, chosen, &num_chosen);
+    if (result == MXD_OK)
+        result = mxd_graph_create(session, chosen, num_chosen, problems, &plan->graph);
+    free(chosen);
+    if (result == MXD_OK)
+        result = choose_backend(plan, options, problems);
+    if (result != MXD_OK)
+        mxd_plan_destroy(plan);
+    return result;
+}
+
+void mxd_plan_destroy(mxd_plan *plan)
+{
+    mxd_backend_destroy(plan->backend);
+    mxd_graph_destroy(plan->graph);
+    *plan = (mxd_plan){0};
+}

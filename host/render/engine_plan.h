@@ -1,0 +1,36 @@
+/*
+ * What an engine runs on: which deliverables, which backend, which block size.
+ * Blocks are as large as the memory bound allows, up to 2^16 frames: longer ones
+ * leave the processor's caches without saving transforms.
+ */
+#ifndef MXD_RENDER_ENGINE_PLAN_H
+#define MXD_RENDER_ENGINE_PLAN_H
+
+#include "../graph/graph.h"
+
+typedef struct mxd_plan {
+    mxd_graph *graph;
+    mxd_backend *backend;
+    mxd_backend_kind kind;       /* resolved */
+    uint32_t block_frames;
+    uint32_t blocks_in_flight;
+    uint32_t num_source_slots;   /* blocks of decoded sources */
+    uint32_t num_output_slots;   /* blocks of finished outputs */
+} mxd_plan;
+
+/*
+ * Errors: MXD_ERROR_ARGUMENT for a deliverable in options->only that does not
+ * exist, MXD_ERROR_DEVICE, MXD_ERROR_DEVICE_MEMORY, MXD_ERROR_MEMORY where even the
+ * smallest blocks do not fit. On failure *plan needs no destroying.
+ */
+mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
+                           mxd_plan *plan);
+void mxd_plan_destroy(mxd_plan *plan);
+
+/* Bytes that a render by this plan takes, all together. */
+uint64_t mxd_plan_memory(const mxd_plan *plan);
+
+/* Channels of all deliverables together. */
+uint32_t mxd_plan_output_lanes(const mxd_graph *graph);
+
+#endif

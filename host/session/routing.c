@@ -1,0 +1,142 @@
+/*
+ * Names and loops. A loop is found by a depth-first walk over the buses along
+ * outputs and sends; an edge to a bus that the walk stands on closes a loop,
+ * and the walk's own stack is the loop. The stack is an array: a chain of buses
+ * may be as long as the user likes.
+ */
+#include "routing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin)
+{
+    return (mxd_place){.file = session->file, .line = origin->line, .column = origin->column, .path = origin->path};
+}
+
+/* ---- Loops --------------------------------------------------------------- */
+
+/* The index-th bus that a bus feeds: its output first, then its sends; -1 past the last, -2 = none there. */
+static int edge_of(const mxd_session *session, uint32_t bus, uint32_t index)
+{
+    const mxd_strip *strip = &session->buses[bus].strip;
+    if (index == 0)
+        return strip->output >= 0 ? strip->output : -2;
+    return index <= strip->num_sends ? (int)strip->sends[index - 1].bus : -1;
+}
+
+/* "Drums -> Hall -> Drums", from the stack's entry `first` on; to be freed. */
+static char *describe_loop(const mxd_session *session, const uint32_t *stack, uint32_t first, uint32_t depth)
+{
+    size_t size = 1 + strlen(session->buses[stack[first]].strip.name);
+    for (uint32_t i = first; i < depth; i++)
+        size += strlen(session->buses[stack[i]].strip.name) + 4;
+    char *text = malloc(size);
+    if (!text)
+        return NULL;
+    size_t length = 0;
+    for (uint32_t i = first; i < depth; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s -> ", session->buses[stack[i]].strip.name);
+    snprintf(text + length, size - length, "%s", session->buses[stack[first]].strip.name);
+    return text;
+}
+
+static mxd_result report_loop(const mxd_session *session, const uint32_t *stack, uint32_t depth, uint32_t target,
+                              mxd_problems *problems)
+{
+    uint32_t first = 0;
+    while (stack[first] != target)
+        first++;
+    char *loop = describe_loop(session, stack, first, depth);
+    const mxd_place place = mxd_session_place(session, &session->buses[target].strip.origin);
+    mxd_result result = mxd_fail(problems, MXD_ERROR_INVALID, &place, "buses feed each other in a loop: %s",
+                                 loop ? loop : session->buses[target].strip.name);
+    free(loop);
+    return result;
+}
+
+enum { UNSEEN, ON_STACK, DONE };
+
+mxd_result mxd_session_check_loops(const mxd_session *session, mxd_problems *problems)
+{
+    mxd_result result = MXD_OK;
+    uint32_t count = session->num_buses;
+    if (count == 0)
+        return MXD_OK;
+    uint8_t *state = calloc(count, sizeof *state);
+    uint32_t *stack = calloc(count, sizeof *stack);
+    uint32_t *next_edge = calloc(count, sizeof *next_edge);
+    if (!state || !stack || !next_edge) {
+        result = mxd_fail(problems, MXD_ERROR_MEMORY, NULL, "memory ran out while the routing was being checked");
+        goto end;
+    }
+    for (uint32_t start = 0; start < count; start++) {
+        if (state[start] != UNSEEN)
+            continue;
+        uint32_t depth = 0;
+        stack[depth++] = start;
+        state[start] = ON_STACK;
+        while (depth > 0) {
+            uint32_t bus = stack[depth - 1];
+            int target = edge_of(session, bus, next_edge[bus]++);
+            if (target == -1) {
+                state[bus] = DONE;
+                depth--;
+            } else if (target >= 0 && state[target] == ON_STACK) {
+                result = report_loop(session, stack, depth, (uint32_t)target, problems);
+            } else if (target >= 0 && state[target] == UNSEEN) {
+                state[target] = ON_STACK;
+                stack[depth++] = (uint32_t)target;
+            }
+        }
+    }
+end:
+    free(state);
+    free(stack);
+    free(next_edge);
+    return result;
+}
+
+/* ---- Names --------------------------------------------------------------- */
+
+static int compare_strips(const void *a, const void *b)
+{
+    const mxd_strip *x = *(const mxd_strip *const *)a, *y = *(const mxd_strip *const *)b;
+    int order = strcmp(x->name, y->name);
+    if (order != 0)
+        return order;
+    if (x->origin.line != y->origin.line)
+        return x->origin.line < y->origin.line ? -1 : 1;
+    return x->origin.column < y->origin.column ? -1 : x->origin.column > y->origin.column;
+}
+
+mxd_result mxd_session_check_names(const mxd_session *session, mxd_problems *problems)
+{
+    mxd_result result = MXD_OK;
+    size_t count = (size_t)session->num_tracks + session->num_buses;
+    if (count < 2)
+        return MXD_OK;
+    const mxd_strip **strips = malloc(count * sizeof *strips);
+    if (!strips)
+        return mxd_fail(problems, MXD_ERROR_MEMORY, NULL, "memory ran out while names were being checked");
+    for (uint32_t i = 0; i < session->num_tracks; i++)
+        strips[i] = &session->tracks[i].strip;
+    for (uint32_t i = 0; i < session->num_buses; i++)
+        strips[session->num_tracks + i] = &session->buses[i].strip;
+    qsort(strips, count, sizeof *strips, compare_strips);
+    for (size_t i = 1, first = 0; i < count; i++) {
+        if (strcmp(strips[i]->name, strips[first]->name) != 0) {
+            first = i;
+            continue;
+        }
+        if (!*strips[i]->name)
+            continue; /* a name that could not be read */
+        const mxd_place place = mxd_session_place(session, &strips[i]->origin);
+        result = mxd_fail(problems, MXD_ERROR_INVALID, &place,
+                          "the name \"%.80s\" is taken already (line %u): tracks and buses need names of their own",
+                          strips[i]->name, strips[first]->origin.line);
+    }
+    free(strips);
+    return result;
+}

@@ -1,0 +1,64 @@
+/* Freeing a session, whole or half-loaded. */
+#include "session.h"
+
+#include "../effects/effect.h"
+
+#include <stdlib.h>
+
+static void free_inserts(mxd_insert *inserts, uint32_t num_inserts)
+{
+    for (uint32_t i = 0; i < num_inserts; i++) {
+        if (inserts[i].effect)
+            inserts[i].effect->destroy(inserts[i].params);
+        free(inserts[i].origin.path);
+    }
+    free(inserts);
+}
+
+static void finish_strip(mxd_strip *strip)
+{
+    free(strip->name);
+    free_inserts(strip->inserts, strip->num_inserts);
+    for (uint32_t i = 0; i < strip->num_sends; i++)
+        free(strip->sends[i].origin.path);
+    free(strip->sends);
+    for (uint32_t i = 0; i < strip->num_automation; i++) {
+        free(strip->automation[i].points);
+        free(strip->automation[i].origin.path);
+    }
+    free(strip->automation);
+    for (uint32_t i = 0; i < strip->place.num_objects; i++)
+        free(strip->place.objects[i].positions);
+    free(strip->place.objects);
+    free(strip->place.origin.path);
+    free(strip->origin.path);
+}
+
+void mxd_session_destroy(mxd_session *session)
+{
+    if (!session)
+        return;
+    for (uint32_t i = 0; i < session->num_tracks; i++) {
+        mxd_track *track = &session->tracks[i];
+        for (uint32_t j = 0; j < track->num_clips; j++) {
+            free(track->clips[j].file);
+            free(track->clips[j].origin.path);
+        }
+        free(track->clips);
+        finish_strip(&track->strip);
+    }
+    for (uint32_t i = 0; i < session->num_buses; i++)
+        finish_strip(&session->buses[i].strip);
+    for (uint32_t i = 0; i < session->num_deliverables; i++) {
+        free(session->deliverables[i].file);
+        free_inserts(session->deliverables[i].inserts, session->deliverables[i].num_inserts);
+        free(session->deliverables[i].origin.path);
+    }
+    free(session->tracks);
+    free(session->buses);
+    free(session->deliverables);
+    free(session->file);
+    free(session->folder);
+    free(session->title);
+    free(session);
+}

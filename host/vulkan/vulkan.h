@@ -1,0 +1,265 @@
+/*
+ * What the files of this folder share: the device with its limits (instance.c,
+ * devices.c), memory (memory.c), pipelines (pipelines.c), and the backend with
+ * its steps and blocks (backend.c, blocks.c; eq.c, convolve.c, mix.c).
+ *
+ * All functions that return mxd_result add the problem that they failed of.
+ */
+#ifndef MXD_VULKAN_H
+#define MXD_VULKAN_H
+
+#include "../backend.h"
+
+#include <pthread.h>
+#include <vulkan/vulkan.h>
+
+/* ---- Instance ------------------------------------------------------------ */
+
+/*
+ * Validation is on when the Khronos layer is named in VK_INSTANCE_LAYERS or
+ * MXD_VULKAN_VALIDATION=1 is set. Its error messages then make the next
+ * prepare, submit or wait fail, so that no test passes over one.
+ */
+typedef struct mxd_vulkan_validation {
+    VkDebugUtilsMessengerEXT messenger;
+    pthread_mutex_t mutex;
+    bool mutex_ready;
+    uint32_t num_errors;
+    char first_error[2048];
+} mxd_vulkan_validation;
+
+typedef struct mxd_vulkan_instance {
+    VkInstance instance;
+    mxd_vulkan_validation validation;
+} mxd_vulkan_instance;
+
+/* VK_ERROR_INCOMPATIBLE_DRIVER where there is no Vulkan 1.2. The struct must stay where it is until finish. */
+VkResult mxd_vulkan_instance_init(mxd_vulkan_instance *instance);
+void mxd_vulkan_instance_finish(mxd_vulkan_instance *instance);
+/* MXD_ERROR_DEVICE with the first validation error since the last call, if there was one. */
+mxd_result mxd_vulkan_instance_check(mxd_vulkan_instance *instance, mxd_problems *problems);
+
+/* ---- Device -------------------------------------------------------------- */
+
+/* The device's limits, lowered by MXD_VULKAN_LIMITS ("shared=16384,workgroup=128,range=...,memory=...", in bytes). */
+typedef struct mxd_vulkan_limits {
+    uint32_t shared_bytes;
+    uint32_t workgroup;     /* invocations */
+    uint64_t range_bytes;   /* largest range of a storage buffer, and largest single allocation */
+    uint64_t memory_bytes;  /* of the largest device-local heap */
+    uint64_t atom_bytes;    /* nonCoherentAtomSize */
+    double timestamp_ns;    /* 0 = no timestamps */
+    uint64_t timestamp_mask;
+} mxd_vulkan_limits;
+
+/* An instance and a device made from it. */
+typedef struct mxd_vulkan_device_context {
+    mxd_vulkan_instance instance;
+    mxd_problems *problems;
+    VkPhysicalDevice physical;
+    VkDevice device;
+    VkQueue queue;
+    uint32_t queue_family;
+    mxd_vulkan_limits limits;
+    VkPhysicalDeviceMemoryProperties memory;
+    VkPhysicalDeviceType type;
+    bool avoid_coherent;       /* MXD_VULKAN_STAGING=noncoherent */
+    uint64_t device_bytes;     /* allocated device-local */
+    uint64_t total_bytes;      /* allocated, staging too */
+    VkCommandPool pool;        /* for transfers outside blocks */
+    struct mxd_vulkan_transfer *transfer;
+} mxd_vulkan_device_context;
+
+mxd_result mxd_vulkan_device_init(mxd_vulkan_device_context *context, uint32_t index, mxd_backend_info *info,
+                                  mxd_problems *problems);
+/* The device must be idle. */
+void mxd_vulkan_device_finish(mxd_vulkan_device_context *context);
+
+/* Translates a failure; what: the thing that was being done, as in "<what> failed". */
+mxd_result mxd_vulkan_fail(mxd_vulkan_device_context *context, VkResult result, const char *what);
+
+/* ---- Memory -------------------------------------------------------------- */
+
+typedef enum mxd_vulkan_place {
+    MXD_VULKAN_ON_DEVICE,
+    MXD_VULKAN_UPLOAD,   /* written by the host, mapped */
+    MXD_VULKAN_DOWNLOAD  /* read by the host, mapped, cached if possible */
+} mxd_vulkan_place;
+
+typedef struct mxd_vulkan_buffer {
+    VkBuffer buffer;
+    VkDeviceMemory memory;
+    uint64_t bytes;           /* as asked for */
+    uint64_t allocated_bytes;
+    void *mapped;             /* NULL on the device */
+    bool coherent;
+    bool on_device;
+} mxd_vulkan_buffer;
+
+/* what: for the problem. bytes 0 is taken as 16, so that a descriptor always has something to point at. */
+mxd_result mxd_vulkan_buffer_init(mxd_vulkan_device_context *context, uint64_t bytes, mxd_vulkan_place place,
+                                  const char *what, mxd_vulkan_buffer *buffer);
+/* Accepts a zeroed buffer; leaves one. */
+void mxd_vulkan_buffer_finish(mxd_vulkan_device_context *context, mxd_vulkan_buffer *buffer);
+/* After the host wrote bytes at the start. */
+mxd_result mxd_vulkan_buffer_flush(mxd_vulkan_device_context *context, const mxd_vulkan_buffer *buffer, uint64_t bytes);
+/* Before the host reads bytes at the start. */
+mxd_result mxd_vulkan_buffer_invalidate(mxd_vulkan_device_context *context, const mxd_vulkan_buffer *buffer,
+                                        uint64_t bytes);
+/* Copies to the device and waits; outside blocks only. bytes and offset: multiples of 4. */
+mxd_result mxd_vulkan_buffer_write(mxd_vulkan_device_context *context, mxd_vulkan_buffer *buffer, uint64_t offset,
+                                   const void *data, uint64_t bytes);
+/* Frees what buffer_write keeps between calls. */
+void mxd_vulkan_transfer_finish(mxd_vulkan_device_context *context);
+
+/* ---- Pipelines ----------------------------------------------------------- */
+
+/* One SPIR-V module as embedded by cmake/embed_spirv.c. */
+typedef struct mxd_spirv_module {
+    const char *name;
+    const uint32_t *words;
+    size_t num_words;
+} mxd_spirv_module;
+
+extern const mxd_spirv_module mxd_spirv_modules[];
+extern const size_t mxd_spirv_num_modules;
+
+#define MXD_VULKAN_MAX_BINDINGS 10
+
+typedef struct mxd_vulkan_pipeline {
+    VkDescriptorSetLayout set_layout;
+    VkPipelineLayout layout;
+    VkPipeline pipeline;
+    uint32_t num_bindings;
+    uint32_t push_bytes;
+} mxd_vulkan_pipeline;
+
+/* Storage buffers at bindings 0..num_bindings-1. workgroup 0: the module has a fixed size. */
+mxd_result mxd_vulkan_pipeline_init(mxd_vulkan_device_context *context, const char *module, uint32_t num_bindings,
+                                    uint32_t push_bytes, uint32_t workgroup, mxd_vulkan_pipeline *pipeline);
+void mxd_vulkan_pipeline_finish(mxd_vulkan_device_context *context, mxd_vulkan_pipeline *pipeline);
+
+/* One descriptor set of a pool of its own. */
+typedef struct mxd_vulkan_set {
+    VkDescriptorPool pool;
+    VkDescriptorSet set;
+} mxd_vulkan_set;
+
+mxd_result mxd_vulkan_set_init(mxd_vulkan_device_context *context, const mxd_vulkan_pipeline *pipeline,
+                               mxd_vulkan_set *set);
+void mxd_vulkan_set_finish(mxd_vulkan_device_context *context, mxd_vulkan_set *set);
+/* Points the bindings at whole buffers; no block may be under way. */
+void mxd_vulkan_set_write(mxd_vulkan_device_context *context, const mxd_vulkan_set *set,
+                          const mxd_vulkan_buffer *const *buffers, uint32_t num_buffers);
+
+/* ---- The backend --------------------------------------------------------- */
+
+#define MXD_VULKAN_MAX_SLOTS 4 /* blocks in flight */
+
+typedef enum mxd_vulkan_kernel {
+    MXD_VULKAN_KERNEL_EQ,
+    MXD_VULKAN_KERNEL_CONVOLVE,
+    MXD_VULKAN_KERNEL_MIX,
+    MXD_VULKAN_KERNEL_UPLOAD,
+    MXD_VULKAN_KERNEL_DOWNLOAD,
+    MXD_VULKAN_NUM_KERNELS
+} mxd_vulkan_kernel;
+
+typedef struct mxd_vulkan_backend mxd_vulkan_backend;
+typedef struct mxd_vulkan_step mxd_vulkan_step;
+typedef struct mxd_vulkan_recording mxd_vulkan_recording;
+
+typedef struct mxd_vulkan_step_functions {
+    mxd_vulkan_kernel kernel;
+    void (*destroy)(mxd_vulkan_backend *backend, mxd_vulkan_step *step);
+    mxd_result (*prepare)(mxd_vulkan_backend *backend, mxd_vulkan_step *step);
+    /* Writes the descriptor sets, once backend->params is there too. */
+    void (*bind)(mxd_vulkan_backend *backend, mxd_vulkan_step *step);
+    /* Most bytes that record takes by mxd_vulkan_params; run NULL: of any run. */
+    uint64_t (*params_bytes)(const mxd_vulkan_step *step, const mxd_step_run *run);
+    /* Records the dispatches, with barriers between them but not around them, and moves the host's state on. */
+    void (*record)(mxd_vulkan_backend *backend, mxd_vulkan_step *step, mxd_vulkan_recording *recording,
+                   const mxd_step_run *run);
+} mxd_vulkan_step_functions;
+
+/* Each kernel's step begins with one. */
+struct mxd_vulkan_step {
+    const mxd_vulkan_step_functions *functions;
+};
+
+/* One block that may be under way. */
+typedef struct mxd_vulkan_slot {
+    VkCommandPool pool;
+    VkCommandBuffer commands;
+    VkQueryPool queries;
+    uint32_t query_capacity;
+    mxd_vulkan_buffer upload;    /* parameters first, then uploads */
+    mxd_vulkan_buffer download;
+    /* What wait needs of the block. */
+    uint64_t ticket;             /* 0 = none */
+    uint32_t num_frames;
+    mxd_download *downloads;
+    uint32_t num_downloads;
+    uint32_t download_capacity;
+    mxd_vulkan_kernel *phases;   /* what lies between query i and query i + 1 */
+    uint32_t num_phases;
+} mxd_vulkan_slot;
+
+struct mxd_vulkan_recording {
+    VkCommandBuffer commands;
+    uint32_t num_frames;
+    uint8_t *params;             /* mapped */
+    uint64_t params_used;
+};
+
+struct mxd_vulkan_backend {
+    mxd_backend base;
+    mxd_vulkan_device_context context;
+    mxd_vulkan_buffer lanes;
+    mxd_vulkan_buffer params;    /* what steps are told with each block */
+    VkSemaphore timeline;
+    uint64_t next_ticket;
+    uint64_t waited_ticket;
+    mxd_vulkan_slot slots[MXD_VULKAN_MAX_SLOTS];
+    mxd_vulkan_step **steps;
+    uint32_t num_steps;
+    uint32_t step_capacity;
+    mxd_vulkan_pipeline eq;
+    mxd_vulkan_pipeline mix;
+    struct mxd_vulkan_convolver *convolver; /* what all convolve steps share; NULL without one */
+    double device_s[MXD_VULKAN_NUM_KERNELS];
+    uint64_t lane_frames[MXD_VULKAN_NUM_KERNELS];
+    bool lost;
+};
+
+/* Appends the step, which then belongs to the backend. */
+mxd_result mxd_vulkan_add_step(mxd_vulkan_backend *backend, mxd_vulkan_step *step, uint32_t *number);
+
+/*
+ * Room for bytes of parameters of this block: *offset is where the device sees
+ * them in backend->params, a multiple of 32 (the largest element).
+ */
+void *mxd_vulkan_params(mxd_vulkan_recording *recording, uint64_t bytes, uint64_t *offset);
+#define MXD_VULKAN_PARAMS_ALIGNMENT 32u
+uint64_t mxd_vulkan_align(uint64_t value, uint64_t alignment);
+
+/* What dispatches wrote becomes visible to the dispatches that follow. */
+void mxd_vulkan_compute_barrier(VkCommandBuffer commands);
+void mxd_vulkan_dispatch(VkCommandBuffer commands, const mxd_vulkan_pipeline *pipeline, const mxd_vulkan_set *set,
+                         const void *push, uint32_t x, uint32_t y, uint32_t z);
+
+/* The standard's minimum of every dimension of a dispatch. */
+#define MXD_VULKAN_MAX_GROUPS 65535u
+
+mxd_result mxd_vulkan_add_eq(mxd_backend *backend, const mxd_eq_row *rows, uint32_t num_rows, uint32_t *step);
+mxd_result mxd_vulkan_add_convolve(mxd_backend *backend, const mxd_convolve_row *rows, uint32_t num_rows,
+                                   uint32_t *step);
+mxd_result mxd_vulkan_add_mix(mxd_backend *backend, const mxd_mix_limits *limits, uint32_t *step);
+void mxd_vulkan_convolver_destroy(mxd_vulkan_backend *backend);
+mxd_result mxd_vulkan_prepare(mxd_backend *backend);
+mxd_result mxd_vulkan_submit(mxd_backend *backend, const mxd_block *block, uint64_t *ticket);
+mxd_result mxd_vulkan_wait(mxd_backend *backend, uint64_t ticket);
+/* Waits for everything under way, without downloads. */
+void mxd_vulkan_wait_idle(mxd_vulkan_backend *backend);
+
+#endif

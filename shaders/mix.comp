@@ -1,0 +1,113 @@
+// The mix (see mix.h). Workgroups: x = output, so that outputs of the same frames run side by side and share the
+// caches; y = span of frames.
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#include "mix.h"
+
+layout(local_size_x_id = MXD_SPEC_WORKGROUP) in;
+
+layout(std430, set = 0, binding = MXD_MIX_BINDING_INPUTS) readonly buffer Inputs { vec4 inputs[]; };
+layout(std430, set = 0, binding = MXD_MIX_BINDING_OUTPUTS) writeonly buffer Outputs { vec4 outputs[]; };
+layout(std430, set = 0, binding = MXD_MIX_BINDING_MIXES) readonly buffer Mixes { mxd_mix_output_data mixes[]; };
+layout(std430, set = 0, binding = MXD_MIX_BINDING_EDGES) readonly buffer Edges { mxd_mix_edge_data edges[]; };
+layout(std430, set = 0, binding = MXD_MIX_BINDING_POINTS) readonly buffer Points { mxd_mix_point_data points[]; };
+layout(push_constant) uniform Push { mxd_mix_push push; };
+
+// The upper 12 bits of the significand: products of two such halves are exact in float. Dekker's product by masks
+// instead of fma, which Vulkan does not promise to round once.
+float upper(float a)
+{
+    return uintBitsToFloat(floatBitsToUint(a) & 0xfffff000u);
+}
+
+// a b = product + error, exactly.
+float two_product(float a, float b, out float error)
+{
+    precise float product = a * b;
+    precise float ah = upper(a);
+    precise float al = a - ah;
+    precise float bh = upper(b);
+    precise float bl = b - bh;
+    precise float e = ah * bh - product;
+    e = e + ah * bl;
+    e = e + al * bh;
+    e = e + al * bl;
+    error = e;
+    return product;
+}
+
+// a + b = sum + error, exactly (Knuth).
+float two_sum(float a, float b, out float error)
+{
+    precise float sum = a + b;
+    precise float b_part = sum - a;
+    precise float a_part = sum - b_part;
+    precise float b_lost = b - b_part;
+    precise float a_lost = a - a_part;
+    precise float e = a_lost + b_lost;
+    error = e;
+    return sum;
+}
+
+// The last point at or before frame. The first point's frame is 0.
+mxd_mix_point_data find_point(uint first, uint count, uint frame)
+{
+    uint low = 0;
+    uint high = count;
+    while (high - low > 1) {
+        uint middle = (low + high) / 2;
+        if (points[first + middle].frame <= frame)
+            low = middle;
+        else
+            high = middle;
+    }
+    mxd_mix_point_data point = points[first + low];
+    if (low + 1 == count) { // what follows belongs to another curve
+        point.next_frame = 0xffffffffu;
+        point.slope = 0.0;
+        point.slope_low = 0.0;
+    }
+    return point;
+}
+
+void main()
+{
+    const uint frame = push.first_frame +
+                       (gl_WorkGroupID.y * gl_WorkGroupSize.x + gl_LocalInvocationID.x) * MXD_MIX_SAMPLES;
+    if (frame >= push.end_frame)
+        return;
+    const mxd_mix_output_data mix_output = mixes[push.first_output + gl_WorkGroupID.x];
+
+    float sums[MXD_MIX_SAMPLES] = float[](0.0, 0.0, 0.0, 0.0);
+    float lost[MXD_MIX_SAMPLES] = float[](0.0, 0.0, 0.0, 0.0);
+    for (uint e = 0; e < mix_output.num_edges; e++) {
+        const mxd_mix_edge_data edge = edges[push.first_edge + mix_output.first_edge + e];
+        const uint first_point = push.first_point + edge.first_point;
+        const vec4 four = inputs[edge.lane * push.lane_vec4s + frame / 4];
+        mxd_mix_point_data point = find_point(first_point, edge.num_points, frame);
+        [[unroll]] for (uint n = 0; n < MXD_MIX_SAMPLES; n++) {
+            if (frame + n >= point.next_frame)
+                point = find_point(first_point, edge.num_points, frame + n);
+            precise float gain = point.gain;
+            precise float gain_low = point.gain_low;
+            if (point.slope != 0.0) {
+                precise float steps = float(frame + n - point.frame); // exact below 2^24
+                float product_error, sum_error;
+                float change = two_product(steps, point.slope, product_error);
+                gain = two_sum(gain, change, sum_error);
+                gain_low = gain_low + sum_error;
+                gain_low = gain_low + (product_error + steps * point.slope_low);
+            }
+            float product_error, sum_error;
+            float product = two_product(four[n], gain, product_error);
+            sums[n] = two_sum(sums[n], product, sum_error);
+            precise float small = product_error + four[n] * gain_low;
+            small = small + sum_error;
+            precise float total = lost[n] + small;
+            lost[n] = total;
+        }
+    }
+    outputs[mix_output.lane * push.lane_vec4s + frame / 4] =
+        vec4(sums[0] + lost[0], sums[1] + lost[1], sums[2] + lost[2], sums[3] + lost[3]);
+}

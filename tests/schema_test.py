@@ -1,0 +1,334 @@
+"""Holds formats/session.schema.json against the loader.
+
+Usage: schema_test.py LOAD_SESSION SCHEMA
+
+What the loader takes, the schema takes; what the schema refuses, the loader
+refuses; and both know the same keys: the loader, given a key that nothing
+resembles, lists the keys that could stand there, and that list must be the
+schema's. Needs python3-jsonschema (Debian, Ubuntu).
+"""
+
+import copy
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+import wave
+
+import jsonschema
+
+LOADER, SCHEMA_FILE = sys.argv[1], sys.argv[2]
+with open(SCHEMA_FILE, encoding="utf-8") as schema_file:
+    SCHEMA = json.load(schema_file)
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+def minimal():
+    """The shortest session that there is."""
+    return {
+        "mixdown": 1,
+        "sample_rate": 48000,
+        "tracks": [{"name": "A", "clips": [{"file": "mono.wav"}]}],
+        "deliverables": [{"file": "out/a.wav", "layout": "stereo"}],
+    }
+
+
+def full():
+    """A session with every key of the schema at least once."""
+    eq = {"type": "eq", "bands": [
+        {"type": "high-pass", "enabled": True, "frequency_hz": 80, "q": 0.7, "slope_db_per_octave": 12},
+        {"type": "bell", "frequency_hz": 3000.5, "gain_db": -2.5, "q": 1}]}
+    room = {"type": "convolver", "predelay_ms": 20, "wet_db": -3, "dry_db": 0, "normalize": "energy",
+            "impulse_response": {"decay_s": [0.3, 0.2], "predelay_ms": 5, "width": 0.5, "channels": 2, "seed": 7}}
+    response = {"type": "convolver", "impulse_response": "stereo.wav", "length_s": 0.05, "matrix": [[0, None], [None, 1]],
+                "predelay_ms": 0, "wet_db": 0, "dry_db": None, "normalize": "none"}
+    return {
+        "$schema": "session.schema.json",
+        "mixdown": 1,
+        "title": "Everything",
+        "sample_rate": 48000,
+        "length_s": 2.5,
+        "tracks": [
+            {"name": "Still", "channels": 2,
+             "clips": [{"file": "mono.wav", "start_s": 0.5, "offset_s": 0.1, "length_s": 0.2, "gain_db": None,
+                        "channel": 0, "fade_in": {"length_s": 0.05, "curve": "equal-power"},
+                        "fade_out": {"length_s": 0.1, "curve": "s-curve"}, "non_finite": "zero"},
+                       {"file": "stereo.wav", "fade_in": {"length_s": 0}}],
+             "inserts": [eq, response], "fader_db": -4, "mute": False, "solo": True,
+             "sends": [{"to": "Hall", "gain_db": -12, "tap": "pre-fader"}, {"to": "Drums"}],
+             "automation": [
+                 {"parameter": "fader_db", "points": [[0, None], [1.5, -144], [2, 6]], "curve": "linear"},
+                 {"parameter": "send_gain_db", "to": "Hall", "points": [[0, -6]], "curve": "hold"}],
+             "place": {"objects": [{"azimuth_deg": 20, "elevation_deg": -10, "distance": 1.0}, {"azimuth_deg": -20}]}},
+            {"name": "Moving", "clips": [{"file": "mono.wav"}],
+             "place": {"object": {"positions": [
+                 {"time_s": 0, "azimuth_deg": 90, "elevation_deg": 0, "distance": 1},
+                 {"time_s": 1, "azimuth_deg": 3600}]}}},
+            {"name": "Panned", "clips": [{"file": "mono.wav"}], "output": "Drums", "place": {"pan": -0.3},
+             "automation": [{"parameter": "pan", "points": [[0, -1], [1, 1]]}]}],
+        "buses": [
+            {"name": "Drums", "channels": 2, "inserts": [], "fader_db": None, "mute": True, "solo": False,
+             "sends": [{"to": "Hall"}], "automation": [{"parameter": "fader_db", "points": [[0, 0]]}],
+             "output": "Hall", "place": {"pan": 0}},
+            {"name": "Hall", "channels": 2, "inserts": [room], "place": {"bed": "0+2+0"}}],
+        "deliverables": [
+            {"file": "out/a.wav", "layout": "7.1.4", "bit_depth": 16, "inserts": [copy.deepcopy(eq)]},
+            {"file": "out/b.bin", "layout": "5.1", "format": "rf64", "bit_depth": 32, "channel_order": "wave"}],
+    }
+
+
+def variations():
+    """Other good sessions: (what, session)."""
+    yield "minimal", minimal()
+    yield "full", full()
+    for curve in ("linear", "equal-power", "exponential", "logarithmic", "s-curve"):
+        session = minimal()
+        session["tracks"][0]["clips"][0]["fade_out"] = {"length_s": 0.1, "curve": curve}
+        yield "fade " + curve, session
+    for band in ({"type": "low-pass", "frequency_hz": 80, "slope_db_per_octave": 48}, {"type": "notch", "frequency_hz": 50},
+                 {"type": "all-pass", "frequency_hz": 50, "q": 2}, {"type": "band-pass", "frequency_hz": 50},
+                 {"type": "tilt", "frequency_hz": 800, "gain_db": 3}, {"type": "low-shelf", "frequency_hz": 80, "gain_db": 3},
+                 {"type": "high-shelf", "frequency_hz": 80, "gain_db": 3}):
+        session = minimal()
+        session["tracks"][0]["inserts"] = [{"type": "eq", "bands": [band]}]
+        yield "band " + band["type"], session
+    session = minimal()
+    session["tracks"][0]["inserts"] = [{"type": "convolver", "impulse_response": {"decay_s": 0.2}}]
+    yield "room by one number", session
+    session = minimal()
+    session["tracks"][0]["clips"] = []
+    session["sample_rate"] = 44100.0
+    session["deliverables"] = [{"file": "a.FLAC", "layout": "stereo"}, {"file": "b", "layout": "4+7+0", "format": "wav"}]
+    yield "no clips, whole number with a point, formats", session
+
+
+def change(path, value):
+    """full() with the value at a path such as ("tracks", 0, "name") set, or removed where value is Ellipsis."""
+    session = full()
+    parent = session
+    for part in path[:-1]:
+        parent = parent[part]
+    if value is ...:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = value
+    return session
+
+
+TRACK, CLIP, PLACE = ("tracks", 0), ("tracks", 0, "clips", 0), ("tracks", 0, "place")
+BAND, ROOM = ("tracks", 0, "inserts", 0, "bands", 1), ("buses", 1, "inserts", 0, "impulse_response")
+# Each is wrong by itself, and the loader must place it at (or right above) the path that is changed.
+WRONG = [
+    (("mixdown",), ...), (("mixdown",), 2), (("mixdown",), "1"), (("title",), 3), (("sample_rate",), 7999),
+    (("sample_rate",), 384001), (("sample_rate",), 44100.5), (("sample_rate",), "48000"), (("sample_rate",), ...),
+    (("length_s",), 0), (("length_s",), -1), (("length_s",), 1e9), (("tracks",), []), (("tracks",), {}), (("tracks",), ...),
+    (("tracks", 1), 5), (("buses",), {}), (("buses",), None), (("deliverables",), []), (("deliverables",), ...),
+    (("tempo",), 120), (("markers",), []), (("$schema",), 1),
+    (TRACK + ("name",), ""), (TRACK + ("name",), "a\nb"), (TRACK + ("name",), ...), (TRACK + ("name",), 1),
+    (TRACK + ("channels",), 0), (TRACK + ("channels",), 65), (TRACK + ("channels",), 1.5), (TRACK + ("clips",), ...),
+    (TRACK + ("clips",), None), (TRACK + ("fader_db",), 49), (TRACK + ("fader_db",), -145), (TRACK + ("fader_db",), "0"),
+    (TRACK + ("mute",), 1), (TRACK + ("solo",), "yes"), (TRACK + ("group",), "A"), (TRACK + ("polarity",), True),
+    (TRACK + ("sends", 0, "to"), ...), (TRACK + ("sends", 0, "tap"), "prefader"), (TRACK + ("sends", 0, "gain_db"), 50),
+    (("tracks", 2, "output"), 1), (("tracks", 2, "output"), ""),
+    (CLIP + ("file",), ...), (CLIP + ("file",), 3), (CLIP + ("start_s",), -0.1), (CLIP + ("offset_s",), None),
+    (CLIP + ("length_s",), 0), (CLIP + ("gain_db",), 48.1), (CLIP + ("channel",), -1), (CLIP + ("channel",), 0.5),
+    (CLIP + ("fade_in",), 0.1), (CLIP + ("fade_in", "length_s"), ...), (CLIP + ("fade_in", "curve"), "cosine"),
+    (CLIP + ("non_finite",), "ignore"), (CLIP + ("reverse",), True), (CLIP + ("speed",), 2),
+    (TRACK + ("automation", 0, "parameter"), "fader"), (TRACK + ("automation", 0, "parameter"), ...),
+    (TRACK + ("automation", 0, "points"), []), (TRACK + ("automation", 0, "points"), ...),
+    (TRACK + ("automation", 0, "points", 0), [0]), (TRACK + ("automation", 0, "points", 0), [0, 0, 0]),
+    (TRACK + ("automation", 0, "points", 0), [-1, 0]), (TRACK + ("automation", 0, "points", 0), [0, 49]),
+    (TRACK + ("automation", 0, "points", 0), [0, "a"]), (TRACK + ("automation", 0, "to"), "Hall"),
+    (TRACK + ("automation", 0, "curve"), "bezier"), (TRACK + ("automation", 1, "to"), ...),
+    (("tracks", 2, "automation", 0, "points", 0), [0, -1.1]), (("tracks", 2, "automation", 0, "points", 0), [0, None]),
+    (PLACE, {}), (PLACE, 3), (PLACE, {"pan": 0, "bed": "stereo"}), (PLACE, {"objects": []}), (PLACE, {"ambisonics": {}}),
+    (PLACE + ("objects", 0), {}), (PLACE + ("objects", 0, "azimuth_deg"), 3601), (PLACE + ("objects", 0, "elevation_deg"), 91),
+    (PLACE + ("objects", 0, "distance"), 0.5), (PLACE + ("objects", 0, "width_deg"), 30), (PLACE + ("objects", 0, "x"), 0),
+    (("tracks", 2, "place", "pan"), 1.01), (("tracks", 2, "place", "pan"), None),
+    (("tracks", 1, "place", "object", "positions"), []), (("tracks", 1, "place", "object", "distance"), 1),
+    (("tracks", 1, "place", "object", "elevation_deg"), 1), (("tracks", 1, "place", "object", "azimuth_deg"), 1),
+    (("tracks", 1, "place", "object", "positions", 0, "time_s"), ...),
+    (("buses", 0, "channels"), ...), (("buses", 0, "channels"), 0), (("buses", 0, "clips"), []), (("buses", 1, "place", "bed"), 2),
+    (("buses", 1, "place", "bed"), "binaural"),
+    (TRACK + ("inserts", 0), {"type": "compressor"}), (TRACK + ("inserts", 0), {"type": "eqq"}), (TRACK + ("inserts", 0), {}),
+    (TRACK + ("inserts", 0, "bands"), []), (TRACK + ("inserts", 0, "bands"), ...),
+    (BAND + ("type",), "peak"), (BAND + ("frequency_hz",), 0), (BAND + ("frequency_hz",), ...), (BAND + ("gain_db",), 61),
+    (BAND + ("gain_db",), ...), (BAND + ("q",), 0), (BAND + ("slope_db_per_octave",), 12), (BAND + ("enabled",), 1),
+    (TRACK + ("inserts", 0, "bands", 0), {"type": "low-pass", "frequency_hz": 80, "q": 1, "slope_db_per_octave": 24}),
+    (TRACK + ("inserts", 0, "bands", 0, "gain_db"), 1),
+    (TRACK + ("inserts", 0, "bands", 0, "slope_db_per_octave"), 18), (BAND + ("threshold_db",), -20),
+    (TRACK + ("inserts", 1, "impulse_response"), ...), (TRACK + ("inserts", 1, "impulse_response"), 3),
+    (TRACK + ("inserts", 1, "matrix"), []), (TRACK + ("inserts", 1, "matrix"), [[0.5]]), (TRACK + ("inserts", 1, "matrix"), [[-1]]),
+    (TRACK + ("inserts", 1, "length_s"), 31), (TRACK + ("inserts", 1, "wet_db"), None),
+    (TRACK + ("inserts", 1, "predelay_ms"), 1001), (TRACK + ("inserts", 1, "normalize"), "peak"),
+    (ROOM + ("decay_s",), 0), (ROOM + ("decay_s",), ...), (ROOM + ("decay_s",), []), (ROOM + ("width",), 2),
+    (ROOM + ("channels",), 0), (ROOM + ("seed",), -1), (ROOM + ("predelay_ms",), -1),
+    (("buses", 1, "inserts", 0, "matrix"), [[0]]), (("buses", 1, "inserts", 0, "length_s"), 1),
+    (("buses", 1, "inserts", 0, "normalize"), "none"),
+    (("deliverables", 0, "file"), ...), (("deliverables", 0, "file"), "x.mp3"), (("deliverables", 0, "file"), "x"),
+    (("deliverables", 0, "layout"), ...), (("deliverables", 0, "layout"), "ambisonics"), (("deliverables", 0, "bit_depth"), 20),
+    (("deliverables", 0, "format"), "adm"), (("deliverables", 0, "channel_order"), "film"),
+    (("deliverables", 0, "loudness_lufs"), -14), (("deliverables", 0, "hrtf"), "x.sofa"),
+]
+
+
+def resolve(schema):
+    """The schema behind a $ref, if it is one."""
+    while "$ref" in schema:
+        target = SCHEMA
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        schema = target
+    return schema
+
+
+def branch(schema, instance):
+    """The schema that describes the instance, where the schema offers several."""
+    schema = resolve(schema)
+    if "oneOf" in schema and "properties" not in schema:
+        for choice in schema["oneOf"]:
+            if VALIDATOR.evolve(schema=resolve(choice)).is_valid(instance):
+                return branch(choice, instance)
+    return schema
+
+
+def objects(instance, schema=None, path=()):
+    """Every object of an instance with the schema of its keys and its path."""
+    schema = branch(SCHEMA if schema is None else schema, instance)
+    if isinstance(instance, dict):
+        yield path, instance, schema
+        for key, value in instance.items():
+            yield from objects(value, schema["properties"][key], path + (key,))
+    elif isinstance(instance, list) and "items" in schema:
+        for index, value in enumerate(instance):
+            yield from objects(value, schema["items"], path + (index,))
+
+
+def all_object_schemas(schema=SCHEMA, seen=None):
+    """Every object schema that can be reached, by the id of its dictionary."""
+    seen = {} if seen is None else seen
+    schema = resolve(schema)
+    if id(schema) in seen:
+        return seen
+    if "properties" in schema:
+        seen[id(schema)] = schema
+    children = list(schema.get("properties", {}).values())
+    if "items" in schema:
+        children.append(schema["items"])
+    if "properties" not in schema:  # else oneOf says which keys go together
+        children += schema.get("oneOf", [])
+    for child in children:
+        if isinstance(child, dict):
+            all_object_schemas(child, seen)
+    return seen
+
+
+def pointer(path):
+    return "/" + "/".join(str(part) for part in path)
+
+
+class SchemaTest(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = cls.temporary.name
+        for name, channels in (("mono.wav", 1), ("stereo.wav", 2)):
+            with wave.open(os.path.join(cls.folder, name), "wb") as file:
+                file.setnchannels(channels)
+                file.setsampwidth(2)
+                file.setframerate(48000)
+                samples = [int(1000 * math.sin(i // channels)) for i in range(48000 * channels)]
+                file.writeframes(struct.pack("<%dh" % len(samples), *samples))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def load(self, sessions):
+        """The loader's answer for each session."""
+        files = []
+        for index, session in enumerate(sessions):
+            files.append(os.path.join(self.folder, "%d.json" % index))
+            with open(files[-1], "w", encoding="utf-8") as file:
+                json.dump(session, file, indent=1)
+        answer = subprocess.run([LOADER] + files, capture_output=True, text=True, timeout=300)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        lines = [json.loads(line) for line in answer.stdout.splitlines()]
+        self.assertEqual(len(lines), len(files))
+        return lines
+
+    def test_schema_is_a_schema(self):
+        jsonschema.Draft202012Validator.check_schema(SCHEMA)
+        for schema in all_object_schemas().values():
+            self.assertIs(schema.get("additionalProperties"), False, list(schema["properties"]))
+
+    def test_good_sessions(self):
+        names, sessions = zip(*variations())
+        for name, session, answer in zip(names, sessions, self.load(sessions)):
+            self.assertEqual([error.message for error in VALIDATOR.iter_errors(session)], [], name)
+            self.assertEqual([p for p in answer["problems"] if p["error"]], [], name)
+            self.assertEqual(answer["result"], 0, name)
+
+    def test_full_has_every_key(self):
+        seen = {}
+        for _, instance, schema in objects(full()):
+            seen.setdefault(id(schema), set()).update(instance)
+        for key, schema in all_object_schemas().items():
+            self.assertEqual(seen.get(key, set()), set(schema["properties"]))
+
+    def test_wrong_values(self):
+        sessions = [change(path, value) for path, value in WRONG]
+        for (path, value), session, answer in zip(WRONG, sessions, self.load(sessions)):
+            what = "%s = %r" % (pointer(path), value)
+            self.assertFalse(VALIDATOR.is_valid(session), "the schema takes " + what)
+            self.assertEqual(answer["result"], 3, "the loader takes " + what)
+            errors = [p for p in answer["problems"] if p["error"]]
+            near = [p for p in errors if p["path"] and p["line"] > 0 and p["column"] > 0 and
+                    (p["path"].startswith(pointer(path)) or p["path"] == pointer(path[:-1]))]
+            self.assertTrue(near, "%s: no message is placed there: %r" % (what, errors))
+
+    def test_same_keys(self):
+        """The keys that the loader lists at each object are the schema's."""
+        stranger = "q" * 40
+        places = list(objects(full()))
+        sessions = [change(path + (stranger,), 0) for path, _, _ in places]
+        for (path, _, schema), answer in zip(places, self.load(sessions)):
+            texts = [p["text"] for p in answer["problems"] if p["path"] == pointer(path + (stranger,))]
+            self.assertEqual(len(texts), 1, "%s: %r" % (pointer(path), answer["problems"]))
+            start = 'unknown key "%s"; here it could be ' % stranger
+            self.assertTrue(texts[0].startswith(start), texts[0])
+            known = texts[0][len(start):].replace(" or ", ", ").split(", ")
+            self.assertEqual(sorted(known), sorted('"%s"' % key for key in schema["properties"]), pointer(path))
+
+    def test_misspelt_keys(self):
+        """Every key of the schema, misspelt, brings up the right one."""
+        cases = []
+        for path, instance, _ in objects(full()):
+            for key in instance:
+                wrong = key + "x" if len(key) < 3 else key[0] + key[2] + key[1] + key[3:]
+                if wrong == key:
+                    wrong = key + "x"
+                session = change(path + (key,), ...)
+                parent = session
+                for part in path:
+                    parent = parent[part]
+                parent[wrong] = instance[key]
+                cases.append((path, key, wrong, session))
+        for (path, key, wrong, session), answer in zip(cases, self.load([case[3] for case in cases])):
+            self.assertFalse(VALIDATOR.is_valid(session), wrong)
+            # Without its type an insert's keys cannot be known.
+            if key == "type" and "inserts" in path and "bands" not in path:
+                continue
+            wanted = 'unknown key "%s"; did you mean "%s"?' % (wrong, key)
+            texts = [p["text"] for p in answer["problems"] if p["path"] == pointer(path + (wrong,))]
+            self.assertEqual(texts, [wanted], pointer(path))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

@@ -1,0 +1,386 @@
+/*
+ * Whole renders of small sessions against closed forms: what a user hears of
+ * faders, pans, sends, buses, automation, objects, beds, reverbs and ranges.
+ */
+#include "fixture.h"
+#include "host/scene/panner.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* float32 signals of magnitude <= 4: half a unit in the last place of each of a few operations. */
+#define TOLERANCE 2e-6
+
+#define HEAD "{ \"mixdown\": 1, \"sample_rate\": 48000, "
+#define STEREO_OUT "\"deliverables\": [ { \"file\": \"out.wav\", \"layout\": \"stereo\", \"bit_depth\": 32 } ] }"
+#define ONES "\"clips\": [ { \"file\": \"ones.wav\" } ]"
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    fixture_create(f);
+    fixture_wav(f, "ones.wav", 48000, 1, 48000, fixture_ones);
+    fixture_wav(f, "noise.wav", 48000, 1, 48000, fixture_noise);
+    fixture_wav(f, "pair.wav", 48000, 2, 48000, fixture_noise);
+    fixture_wav(f, "impulse.wav", 48000, 1, 4800, fixture_impulse);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture_destroy(*state);
+    free(*state);
+    return 0;
+}
+
+static double db(double level)
+{
+    return pow(10.0, level / 20.0);
+}
+
+static void assert_sample(const fixture_audio *audio, uint32_t channel, uint64_t frame, double expected)
+{
+    double value = audio->samples[frame * audio->channels + channel];
+    if (!(fabs(value - expected) <= TOLERANCE))
+        fail_msg("channel %u, frame %u: %.9f, expected %.9f", channel, (unsigned)frame, value, expected);
+}
+
+static void test_fader_and_pan(void **state)
+{
+    fixture_audio out = fixture_output(*state, HEAD "\"tracks\": [ { \"name\": \"A\", " ONES ", \"fader_db\": -6, "
+        "\"place\": { \"pan\": -0.5 } }, { \"name\": \"B\", " ONES ", \"fader_db\": -12 } ], " STEREO_OUT, NULL);
+    const double quarter_pi = atan(1.0);
+    double b = db(-12) * sqrt(0.5);
+    assert_int_equal(out.frames, 48000);
+    assert_sample(&out, 0, 0, db(-6) * cos(0.5 * quarter_pi) + b);
+    assert_sample(&out, 1, 47999, db(-6) * sin(0.5 * quarter_pi) + b);
+    free(out.samples);
+}
+
+static void test_mute_and_pre_fader_send(void **state)
+{
+    fixture_audio out = fixture_output(*state, HEAD "\"tracks\": [ { \"name\": \"A\", " ONES ", \"mute\": true, "
+        "\"sends\": [ { \"to\": \"Pre\", \"gain_db\": -20, \"tap\": \"pre-fader\" }, { \"to\": \"Post\" } ] } ], "
+        "\"buses\": [ { \"name\": \"Pre\", \"channels\": 2 }, { \"name\": \"Post\", \"channels\": 2 } ], " STEREO_OUT,
+        NULL);
+    assert_sample(&out, 0, 100, db(-20) * sqrt(0.5)); /* mono into two: centred, -3 dB */
+    assert_sample(&out, 1, 100, db(-20) * sqrt(0.5));
+    free(out.samples);
+}
+
+static void test_bus_into_bus(void **state)
+{
+    fixture_audio out = fixture_output(*state, HEAD "\"tracks\": [ { \"name\": \"A\", " ONES ", \"output\": \"In\", "
+        "\"place\": { \"pan\": 1 }, \"fader_db\": -3, \"sends\": [ { \"to\": \"Out\", \"gain_db\": -10 } ] } ], "
+        "\"buses\": [ { \"name\": \"Out\", \"channels\": 2, \"fader_db\": -1 }, "
+        "{ \"name\": \"In\", \"channels\": 2, \"fader_db\": -2, \"output\": \"Out\" } ], " STEREO_OUT, NULL);
+    double send = db(-3) * db(-10) * db(-1) * sqrt(0.5);
+    assert_sample(&out, 0, 5, send);
+    assert_sample(&out, 1, 5, send + db(-3) * db(-2) * db(-1));
+    free(out.samples);
+}
+
+static void test_solo(void **state)
+{
+    fixture_audio out = fixture_output(*state, HEAD "\"tracks\": [ { \"name\": \"A\", " ONES ", \"solo\": true }, "
+        "{ \"name\": \"B\", " ONES " } ], " STEREO_OUT, NULL);
+    assert_sample(&out, 0, 5, sqrt(0.5));
+    free(out.samples);
+}
+
+static void test_automation(void **state)
+{
+    fixture_audio out = fixture_output(*state, HEAD "\"tracks\": [ { \"name\": \"A\", " ONES ", \"automation\": [ "
+        "{ \"parameter\": \"fader_db\", \"points\": [ [0.1, -24], [0.5, 0], [0.6, null] ] }, "
+        "{ \"parameter\": \"pan\", \"curve\": \"hold\", \"points\": [ [0, -1], [0.25, 1] ] } ] } ], " STEREO_OUT, NULL);
+    assert_sample(&out, 0, 0, db(-24));
+    assert_sample(&out, 0, 4800, db(-24));
+    assert_sample(&out, 0, 4800 + 64 * 100, db(-24.0 + 24.0 * 6400 / 19200)); /* a grid point: exact */
+    assert_sample(&out, 0, 11999, out.samples[2 * 11999]);
+    assert_sample(&out, 1, 11999, 0.0);  /* hold: the jump is at frame 12000, to the sample */
+    assert_sample(&out, 0, 12000, 0.0);
+    assert_true(out.samples[2 * 12000 + 1] > 0.15f);
+    assert_sample(&out, 1, 24000, 1.0);
+    assert_sample(&out, 1, 28800, 0.0);  /* null = silence */
+    assert_sample(&out, 1, 47999, 0.0);
+    free(out.samples);
+}
+
+/* Between grid points a level moves on a chord: its error against the exact curve is below 0.01 dB here. */
+static void test_automation_between_grid_points(void **state)
+{
+    fixture_audio out = fixture_output(*state, HEAD "\"tracks\": [ { \"name\": \"A\", " ONES ", \"place\": { \"pan\": -1 }, "
+        "\"automation\": [ { \"parameter\": \"fader_db\", \"points\": [ [0, -60], [0.5, 0] ] } ] } ], " STEREO_OUT, NULL);
+    for (uint64_t i = 0; i < 24000; i++) {
+        double level = 20.0 * log10(out.samples[2 * i]), exact = -60.0 + 60.0 * (double)i / 24000.0;
+        if (!(fabs(level - exact) <= 0.01))
+            fail_msg("frame %u: %.4f dB, exact %.4f dB", (unsigned)i, level, exact);
+    }
+    free(out.samples);
+}
+
+static void test_moving_object(void **state)
+{
+    fixture_audio out = fixture_output(*state, HEAD "\"tracks\": [ { \"name\": \"A\", " ONES ", \"place\": { \"object\": { "
+        "\"positions\": [ { \"time_s\": 0, \"azimuth_deg\": 0, \"elevation_deg\": 0 }, "
+        "{ \"time_s\": 0.64, \"azimuth_deg\": 120, \"elevation_deg\": 30 } ] } } } ], "
+        "\"deliverables\": [ { \"file\": \"out.wav\", \"layout\": \"7.1.4\", \"bit_depth\": 32 } ] }", NULL);
+    const mxd_layout *layout = mxd_layout_find("7.1.4");
+    mxd_panner *panner;
+    double gains[MXD_MAX_LAYOUT_CHANNELS];
+    assert_int_equal(mxd_panner_create(layout, NULL, NULL, &panner), MXD_OK);
+    assert_int_equal(out.channels, 12);
+    for (uint64_t frame = 0; frame < 40000; frame += 512) { /* the grid on which objects move */
+        double part = frame < 30720 ? (double)frame / 30720.0 : 1.0;
+        mxd_panner_gains(panner, 120.0 * part, 30.0 * part, gains);
+        for (uint32_t c = 0; c < 12; c++)
+            assert_sample(&out, c, frame, gains[c]);
+    }
+    mxd_panner_destroy(panner);
+    free(out.samples);
+}
+
+static void test_bed_fold_down(void **state)
+{
+    fixture *f = *state;
+    fixture_wav(f, "bed.wav", 48000, 12, 480, fixture_ones);
+    fixture_audio out = fixture_output(f, HEAD "\"tracks\": [ { \"name\": \"A\", \"clips\": [ { \"file\": \"bed.wav\" } ], "
+        "\"place\": { \"bed\": \"7.1.4\" } } ], "
+        "\"deliverables\": [ { \"file\": \"out.wav\", \"layout\": \"5.1\", \"bit_depth\": 32 } ] }", NULL);
+    const mxd_layout *from = mxd_layout_find("7.1.4"), *to = mxd_layout_find("5.1");
+    double expected[6] = {0}, gains[MXD_MAX_LAYOUT_CHANNELS];
+    mxd_panner *panner;
+    assert_int_equal(mxd_panner_create(to, NULL, NULL, &panner), MXD_OK);
+    for (uint32_t i = 0; i < from->num_channels; i++) {
+        int same = mxd_layout_channel(to, from->speakers[i].label);
+        memset(gains, 0, sizeof gains);
+        if (same >= 0)
+            gains[same] = 1.0; /* a loudspeaker that both have, the LFE too */
+        else
+            mxd_panner_gains(panner, from->speakers[i].azimuth_deg, from->speakers[i].elevation_deg, gains);
+        for (uint32_t c = 0; c < 6; c++)
+            expected[c] += gains[c];
+    }
+    for (uint32_t c = 0; c < 6; c++)
+        assert_sample(&out, c, 77, expected[c]);
+    mxd_panner_destroy(panner);
+    free(out.samples);
+}
+
+static void test_reverb_tail_sets_the_length(void **state)
+{
+    fixture *f = *state;
+    fixture_wav(f, "late.wav", 48000, 1, 12001, fixture_noise);
+    fixture_audio out = fixture_output(f, HEAD "\"tracks\": [ { \"name\": \"A\", \"clips\": [ { \"file\": \"impulse.wav\", "
+        "\"start_s\": 0.5 } ], \"inserts\": [ { \"type\": \"convolver\", \"impulse_response\": \"late.wav\", "
+        "\"normalize\": \"none\", \"predelay_ms\": 10, \"wet_db\": -6, \"dry_db\": 0 } ], \"place\": { \"pan\": -1 } } ], "
+        STEREO_OUT, NULL);
+    assert_int_equal(out.frames, 24000 + 4800 + 480 + 12001 - 1);
+    assert_sample(&out, 0, 23999, 0.0);
+    assert_sample(&out, 0, 24000, 1.0); /* dry */
+    for (uint64_t i = 0; i < 12001; i++)
+        assert_sample(&out, 0, 24480 + i, db(-6) * fixture_noise(0, i) );
+    free(out.samples);
+}
+
+/* A busy little session: sparse clips, fades, eq, reverb on a bus, moving object, automation. */
+static const char busy[] =
+    HEAD "\"tracks\": [ "
+    "{ \"name\": \"A\", \"clips\": [ { \"file\": \"noise.wav\", \"start_s\": 0.2, \"length_s\": 0.1, "
+    "\"fade_in\": { \"length_s\": 0.01 } }, { \"file\": \"noise.wav\", \"start_s\": 1.7, \"length_s\": 0.3 } ], "
+    "\"inserts\": [ { \"type\": \"eq\", \"bands\": [ { \"type\": \"bell\", \"frequency_hz\": 60, \"gain_db\": 9, \"q\": 8 }, "
+    "{ \"type\": \"high-pass\", \"frequency_hz\": 30, \"slope_db_per_octave\": 48 } ] } ], "
+    "\"sends\": [ { \"to\": \"Hall\", \"gain_db\": -3 } ], "
+    "\"automation\": [ { \"parameter\": \"fader_db\", \"points\": [ [0.1, -30], [1.9, 0] ] } ], "
+    "\"place\": { \"object\": { \"positions\": [ { \"time_s\": 0, \"azimuth_deg\": 170 }, { \"time_s\": 2, \"azimuth_deg\": -170 } ] } } }, "
+    "{ \"name\": \"B\", \"clips\": [ { \"file\": \"pair.wav\", \"start_s\": 0.9, \"gain_db\": -6 } ], "
+    "\"inserts\": [ { \"type\": \"convolver\", \"impulse_response\": { \"decay_s\": 0.4, \"seed\": 3 }, \"dry_db\": -6 }, "
+    "{ \"type\": \"eq\", \"bands\": [ { \"type\": \"tilt\", \"frequency_hz\": 900, \"gain_db\": 4 } ] } ] } ], "
+    "\"buses\": [ { \"name\": \"Hall\", \"channels\": 2, \"inserts\": [ { \"type\": \"convolver\", "
+    "\"impulse_response\": { \"decay_s\": 0.7, \"seed\": 1 }, \"predelay_ms\": 13 } ] } ], "
+    "\"deliverables\": [ { \"file\": \"out.wav\", \"layout\": \"5.1.4\", \"bit_depth\": 32, \"inserts\": [ "
+    "{ \"type\": \"eq\", \"bands\": [ { \"type\": \"low-shelf\", \"frequency_hz\": 120, \"gain_db\": 2 } ] } ] } ] }";
+
+static void assert_nulls(const fixture_audio *a, const fixture_audio *b, double limit_dbfs, const char *what)
+{
+    double difference = 20.0 * log10(fixture_difference(a, b) + 1e-300);
+    if (!(difference <= limit_dbfs))
+        fail_msg("%s: %.1f dBFS", what, difference);
+}
+
+static void test_block_size_does_not_matter(void **state)
+{
+    static const mxd_backend_kind kinds[] = {MXD_BACKEND_CPU, MXD_BACKEND_REFERENCE};
+    for (int k = 0; k < 2; k++) {
+        mxd_render_options options = {.backend = kinds[k], .block_frames = 1u << 18};
+        fixture_audio whole = fixture_output(*state, busy, &options);
+        static const uint32_t sizes[] = {1u << 10, 1u << 12, 1u << 14, 1u << 16};
+        for (int i = 0; i < 4; i++) {
+            char what[64];
+            options.block_frames = sizes[i];
+            fixture_audio cut = fixture_output(*state, busy, &options);
+            snprintf(what, sizeof what, "blocks of %u on backend %d", sizes[i], (int)kinds[k]);
+            assert_nulls(&whole, &cut, -130.0, what);
+            free(cut.samples);
+        }
+        free(whole.samples);
+    }
+}
+
+static void test_backends_agree(void **state)
+{
+    mxd_render_options options = {.backend = MXD_BACKEND_REFERENCE};
+    fixture_audio reference = fixture_output(*state, busy, &options);
+    options.backend = MXD_BACKEND_CPU;
+    fixture_audio cpu = fixture_output(*state, busy, &options);
+    assert_nulls(&reference, &cpu, -120.0, "cpu against reference");
+    free(cpu.samples);
+    free(reference.samples);
+}
+
+static void test_range_is_a_slice(void **state)
+{
+    fixture_audio whole = fixture_output(*state, busy, NULL);
+    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .from_s = 1.1, .to_s = 2.3, .block_frames = 1u << 12};
+    fixture_audio slice = fixture_output(*state, busy, &options);
+    assert_int_equal(slice.frames, 57600);
+    fixture_audio expected = {whole.samples + 52800 * whole.channels, whole.channels, 57600};
+    /* Tails from before --from are in it: the equaliser's to -120 dB, convolvers' whole. */
+    assert_nulls(&expected, &slice, -115.0, "--from 1.1 --to 2.3");
+    free(slice.samples);
+    free(whole.samples);
+}
+
+static char *read_bytes(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    char *bytes = malloc(1u << 24);
+    assert_non_null(bytes);
+    *size = fread(bytes, 1, 1u << 24, file);
+    fclose(file);
+    return bytes;
+}
+
+static void test_two_runs_are_identical(void **state)
+{
+    fixture *f = *state;
+    static const char json[] = HEAD "\"tracks\": [ { \"name\": \"A\", \"clips\": [ { \"file\": \"noise.wav\" } ], "
+        "\"inserts\": [ { \"type\": \"convolver\", \"impulse_response\": { \"decay_s\": 0.6 } } ] } ], "
+        "\"deliverables\": [ { \"file\": \"out.wav\", \"layout\": \"stereo\", \"bit_depth\": 24 } ] }";
+    size_t size_a, size_b;
+    assert_int_equal(fixture_render(f, json, NULL), MXD_OK);
+    char *a = read_bytes(fixture_path(f, "out.wav"), &size_a);
+    assert_int_equal(fixture_render(f, json, NULL), MXD_OK);
+    char *b = read_bytes(fixture_path(f, "out.wav"), &size_b);
+    assert_int_equal(size_a, size_b);
+    assert_true(size_a > 48000 * 6);
+    assert_memory_equal(a, b, size_a);
+    free(a);
+    free(b);
+}
+
+static void test_only_and_output_dir(void **state)
+{
+    fixture *f = *state;
+    static const char json[] = HEAD "\"tracks\": [ { \"name\": \"A\", " ONES " } ], \"deliverables\": [ "
+        "{ \"file\": \"x/one.wav\", \"layout\": \"stereo\" }, { \"file\": \"x/two.wav\", \"layout\": \"5.1\" } ] }";
+    const char *only[] = {"5.1"};
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s", fixture_path(f, "elsewhere/deep"));
+    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .only = only, .num_only = 1, .output_dir = folder};
+    assert_int_equal(fixture_render(f, json, &options), MXD_OK);
+    assert_int_equal(access(fixture_path(f, "elsewhere/deep/two.wav"), F_OK), 0);
+    assert_int_not_equal(access(fixture_path(f, "elsewhere/deep/one.wav"), F_OK), 0);
+    assert_int_not_equal(access(fixture_path(f, "x"), F_OK), 0);
+    only[0] = "quadraphonic";
+    assert_int_equal(fixture_render(f, json, &options), MXD_ERROR_ARGUMENT);
+}
+
+
+static void test_cancel_leaves_nothing(void **state)
+{
+    fixture *f = *state;
+    atomic_bool cancel = true;
+    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .cancel = &cancel};
+    unlink(fixture_path(f, "out.wav"));
+    assert_int_equal(fixture_render(f, busy, &options), MXD_ERROR_CANCELLED);
+    assert_int_not_equal(access(fixture_path(f, "out.wav"), F_OK), 0);
+}
+
+/* Fails in the middle: the second clip's file holds a NaN. What stood there before stays untouched. */
+static float nan_at_the_end(uint32_t channel, uint64_t frame)
+{
+    (void)channel;
+    return frame == 47000 ? NAN : 0.25f;
+}
+
+static void test_failure_leaves_old_files_alone(void **state)
+{
+    fixture *f = *state;
+    static const char json[] = HEAD "\"tracks\": [ { \"name\": \"A\", \"clips\": [ { \"file\": \"nan.wav\" } ] } ], " STEREO_OUT;
+    fixture_wav(f, "nan.wav", 48000, 1, 48000, nan_at_the_end);
+    fixture_text(f, "out.wav", "the old file");
+    assert_int_equal(fixture_render(f, json, &(mxd_render_options){.backend = MXD_BACKEND_CPU, .block_frames = 1024}),
+                     MXD_ERROR_FILE);
+    const char *text = mxd_problems_get(f->problems, mxd_problems_count(f->problems) - 1)->text;
+    if (!strstr(text, "47000"))
+        fail_msg("the frame is not named: %s", text);
+    size_t size;
+    char *bytes = read_bytes(fixture_path(f, "out.wav"), &size);
+    assert_int_equal(size, strlen("the old file"));
+    free(bytes);
+    static const char forgiving[] = HEAD "\"tracks\": [ { \"name\": \"A\", \"clips\": [ { \"file\": \"nan.wav\", "
+        "\"non_finite\": \"zero\" } ], \"place\": { \"pan\": -1 } } ], " STEREO_OUT;
+    fixture_audio out = fixture_output(f, forgiving, NULL);
+    assert_sample(&out, 0, 46999, 0.25);
+    assert_sample(&out, 0, 47000, 0.0);
+    free(out.samples);
+}
+
+static void test_memory_bound_shrinks_blocks(void **state)
+{
+    fixture *f = *state;
+    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .memory_bytes = 8u << 20};
+    fixture_audio small = fixture_output(f, busy, &options);
+    fixture_audio large = fixture_output(f, busy, NULL);
+    assert_nulls(&small, &large, -130.0, "8 MiB against 2 GiB");
+    free(small.samples);
+    free(large.samples);
+    options.memory_bytes = 1000;
+    assert_int_equal(fixture_render(f, busy, &options), MXD_ERROR_MEMORY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_fader_and_pan, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_mute_and_pre_fader_send, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bus_into_bus, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_solo, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_automation, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_automation_between_grid_points, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_moving_object, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bed_fold_down, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reverb_tail_sets_the_length, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_block_size_does_not_matter, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_backends_agree, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_range_is_a_slice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_two_runs_are_identical, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_only_and_output_dir, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failure_leaves_old_files_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_memory_bound_shrinks_blocks, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
