@@ -19,7 +19,8 @@
 #include <cmocka.h>
 
 static const double pi = 3.14159265358979323846;
-static const uint32_t rates_hz[] = {8000, 11025, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000, 384000};
+static const uint32_t rates_hz[] = {8000,  11025, 16000, 22050,  32000,  44100,
+                                    48000, 88200, 96000, 176400, 192000, 384000};
 #define NUM_RATES (sizeof(rates_hz) / sizeof(rates_hz[0]))
 static const uint32_t sizes[] = {1, 2, 22, 23, 24, 127, 128, 129, 255, 257, 480, 4799};
 #define NUM_SIZES (sizeof(sizes) / sizeof(sizes[0]))
@@ -195,10 +196,11 @@ static void test_k_energy(void **state)
                         double expected = plain_energy(&w, x[c], twice * sizes[s], (twice + 1) * sizes[s]);
                         /* Rounding (2^-53 of the largest sample) grows by at most (rate / (2 pi 38 Hz))^2 = 4e4 in
                          * the double pole: 5e-12 of amplitude, beside which the quietest channel's is 1e-11. */
-                        double error = fabs(sqrt(energy[c]) - sqrt(expected)), scale = c % 3 == 2 ? 0.25 : pow(10.0, -(double)c);
+                        double error = fabs(sqrt(energy[c]) - sqrt(expected));
+                        double scale = c % 3 == 2 ? 0.25 : pow(10.0, -(double)c);
                         if (!(error <= 5e-12 * scale * sqrt(sizes[s]) + 1e-12 * sqrt(expected)))
-                            fail_msg("%s: %u frames, channel %u of %u, call %d: energy %g, not %g", mxd_cpu_get(v)->name,
-                                     sizes[s], c, num, twice, energy[c], expected);
+                            fail_msg("%s: %u frames, channel %u of %u, call %d: energy %g, not %g",
+                                     mxd_cpu_get(v)->name, sizes[s], c, num, twice, energy[c], expected);
                     }
                 }
             }
