@@ -42,7 +42,8 @@ static void probe_must_fail(const char *name, const char *words)
 static void missing_and_foreign_files(void **state)
 {
     (void)state;
-    static const unsigned char png[] = {0x89, 'P', 'N', 'G', 13, 10, 26, 10, 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0, 1};
+    static const unsigned char png[] = {0x89, 'P', 'N', 'G', 13,  10,  26, 10, 0, 0,
+                                        0,    13,  'I', 'H', 'D', 'R', 0,  0,  0, 1};
     probe_must_fail("missing.wav", "no such file");
     probe_must_fail("missing/missing.wav", "no such file");
     probe_must_fail(".", "is a folder");
@@ -56,6 +57,8 @@ static void missing_and_foreign_files(void **state)
     probe_must_fail("one-byte.wav", "not an audio file");
     make_bytes(in_folder("riff.wav"), "RIFF\x24\0\0\0WAVE", 12);
     probe_must_fail("riff.wav", "damaged or truncated");
+    make_bytes(in_folder("bw64.wav"), "BW64\xFF\xFF\xFF\xFFWAVE", 12);
+    probe_must_fail("bw64.wav", "is BW64");
     assert_int_equal(mkfifo(in_folder("pipe.wav"), 0600), 0);
     alarm(20); /* a hang ends the test */
     probe_must_fail("pipe.wav", "device or pipe");
@@ -249,7 +252,8 @@ static float *read_all(const char *path, uint32_t rate, uint64_t first_frame, ui
         float *channels[MXD_AUDIO_MAX_CHANNELS];
         for (uint32_t channel = 0; channel < num_channels; channel++)
             channels[channel] = samples + channel * num_frames + done;
-        result = mxd_audio_reader_read(reader, channels, num_frames - done < step ? (uint32_t)(num_frames - done) : step);
+        result =
+            mxd_audio_reader_read(reader, channels, num_frames - done < step ? (uint32_t)(num_frames - done) : step);
     }
     expect_no_problem(problems, path);
     assert_int_equal(result, MXD_OK);
@@ -318,7 +322,9 @@ static void channels_and_positions(void **state)
     mxd_audio_reader *reader = NULL;
     float third[200];
     float *channels[64] = {NULL, NULL, third};
-    assert_int_equal(mxd_audio_reader_open(in_folder("wide.wav"), 48000, NUM_FRAMES - 100, MXD_NON_FINITE_ERROR, NULL, &reader), MXD_OK);
+    assert_int_equal(
+        mxd_audio_reader_open(in_folder("wide.wav"), 48000, NUM_FRAMES - 100, MXD_NON_FINITE_ERROR, NULL, &reader),
+        MXD_OK);
     assert_int_equal(mxd_audio_reader_read(reader, channels, 200), MXD_OK);
     for (uint32_t i = 0; i < 200; i++)
         assert_true(third[i] == (i < 100 ? (float)((NUM_FRAMES - 100 + i) * 64 + 2) : 0.0f));
@@ -340,12 +346,16 @@ static void not_a_number(void **state)
             float *channels[3] = {out, out + NUM_FRAMES, out + 2 * NUM_FRAMES};
             mxd_problems *problems = mxd_problems_create();
             mxd_audio_reader *reader = NULL;
-            assert_int_equal(mxd_audio_reader_open(in_folder("nan.wav"), rates[r], 0, MXD_NON_FINITE_ERROR, problems, &reader), MXD_OK);
+            assert_int_equal(
+                mxd_audio_reader_open(in_folder("nan.wav"), rates[r], 0, MXD_NON_FINITE_ERROR, problems, &reader),
+                MXD_OK);
             assert_int_equal(mxd_audio_reader_read(reader, channels, NUM_FRAMES), MXD_ERROR_FILE);
             expect_one_problem(problems, "nan.wav", kind ? "infinity at frame 30001" : "(NaN) at frame 30001");
             assert_non_null(strstr(mxd_problems_get(problems, 0)->text, "channel 2"));
             mxd_audio_reader_close(reader);
-            assert_int_equal(mxd_audio_reader_open(in_folder("nan.wav"), rates[r], 0, MXD_NON_FINITE_ZERO, problems, &reader), MXD_OK);
+            assert_int_equal(
+                mxd_audio_reader_open(in_folder("nan.wav"), rates[r], 0, MXD_NON_FINITE_ZERO, problems, &reader),
+                MXD_OK);
             assert_int_equal(mxd_audio_reader_read(reader, channels, NUM_FRAMES), MXD_OK);
             for (size_t i = 0; i < 3 * NUM_FRAMES; i++)
                 assert_true(out[i] == 0.0f);
@@ -368,7 +378,8 @@ static void file_ends_early(void **state)
     cut_file(in_folder("whole"), in_folder("early.flac"), 0.7);
     mxd_problems *problems = mxd_problems_create();
     mxd_audio_reader *reader = NULL;
-    assert_int_equal(mxd_audio_reader_open(in_folder("early.flac"), 48000, 0, MXD_NON_FINITE_ERROR, problems, &reader), MXD_OK);
+    assert_int_equal(mxd_audio_reader_open(in_folder("early.flac"), 48000, 0, MXD_NON_FINITE_ERROR, problems, &reader),
+                     MXD_OK);
     assert_int_equal(mxd_audio_reader_read(reader, &samples, NUM_FRAMES), MXD_ERROR_FILE);
     expect_one_problem(problems, "early.flac", "ends or is damaged at frame 3");
     mxd_audio_reader_close(reader);
@@ -426,8 +437,8 @@ static void impulse_stays_in_place(void **state)
 }
 
 /*
- * A sine must be the same sine: the best-fitting one of its frequency is within 0.01 dB (libsoxr's roll-off at most) and
- * 1e-6 rad, and what is left lies 120 dB below (float's rounding alone would allow some 150). Edges left out.
+ * A sine must be the same sine: the best-fitting one of its frequency is within 0.01 dB (libsoxr's roll-off at most)
+ * and 1e-6 rad, and what is left lies 120 dB below (float's rounding alone would allow some 150). Edges left out.
  */
 static void sine_keeps_its_phase(void **state)
 {
@@ -460,16 +471,16 @@ static void sine_keeps_its_phase(void **state)
             }
             double ratio_db = 10 * log10(power / residual);
             if (!(ratio_db >= 120.0) || !(fabs(gain_db) <= 0.01) || !(fabs(phase) <= 1e-6))
-                fail_msg("%u to %u Hz, %g Hz: signal to error %.1f dB, gain %g dB, phase %g rad", from, to, frequency_hz,
-                         ratio_db, gain_db, phase);
+                fail_msg("%u to %u Hz, %g Hz: signal to error %.1f dB, gain %g dB, phase %g rad", from, to,
+                         frequency_hz, ratio_db, gain_db, phase);
             free(out);
         }
         free(sine);
     }
 }
 
-/* A stream from the middle is the same stream, within rounding to float (full scale: 2^-24, and both may round); and the
- * size of the steps in which it is read changes no bit. */
+/* A stream from the middle is the same stream, within rounding to float (full scale: 2^-24, and both may round); and
+ * the size of the steps in which it is read changes no bit. */
 static void any_start_any_step(void **state)
 {
     (void)state;
@@ -566,7 +577,8 @@ static void *read_in_thread(void *samples)
     for (int k = 0; k < NUM_RATIOS; k++) {
         mxd_audio_reader *reader = NULL;
         float *channels[] = {(float *)samples + 5000 * k};
-        if (mxd_audio_reader_open(in_folder_of_rate(ratios[k][0]), ratios[k][1], 1234, MXD_NON_FINITE_ERROR, NULL, &reader) ||
+        if (mxd_audio_reader_open(in_folder_of_rate(ratios[k][0]), ratios[k][1], 1234, MXD_NON_FINITE_ERROR, NULL,
+                                  &reader) ||
             mxd_audio_reader_read(reader, channels, 5000))
             channels[0][0] = NAN;
         mxd_audio_reader_close(reader);
@@ -621,7 +633,8 @@ static void loading_whole_files(void **state)
     assert_int_equal(info.sample_rate, 88200);
     free(planar);
     expect_no_problem(problems, "load.wav");
-    assert_int_equal(mxd_audio_load(in_folder("load.wav"), 88200, 1999, &place, problems, &info, &planar), MXD_ERROR_FILE);
+    assert_int_equal(mxd_audio_load(in_folder("load.wav"), 88200, 1999, &place, problems, &info, &planar),
+                     MXD_ERROR_FILE);
     assert_null(planar);
     expect_one_problem(problems, "load.wav", "is too long");
     assert_int_equal(mxd_problems_get(problems, 0)->line, 3);

@@ -263,7 +263,7 @@ static void test_witness_noise(void **state)
         {NULL, 2, 8000, 0.2f, 0.0f},       {NULL, 1, 384000, 0.2f, 0.9f},    {"0+5+0", 6, 48000, 0.2f, 0.0f},
         {"0+5+0", 6, 44100, 0.2f, 0.9f},   {"4+7+0", 12, 48000, 0.2f, 0.5f}, {"4+7+0", 12, 96000, 0.2f, 0.9f},
         {"9+10+3", 24, 48000, 0.2f, 0.0f},
-        /* Rumble (one pole at about 8 Hz), at full level and around the -70 LUFS gate, where filters' noise would show. */
+        /* Rumble (one pole at about 8 and 3 Hz), and noise near the -70 LUFS gate: where a filter's noise would show. */
         {NULL, 2, 48000, 3.0f, 0.999f},    {NULL, 2, 192000, 0.5f, 0.9999f},  {NULL, 2, 48000, 0.0005f, 0.0f},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -379,7 +379,8 @@ static void test_3341_maxima(void **state)
     (void)state;
     for (int k = 0; k < 20; k++) {
         char what[20];
-        const part ten[] = {{-300, k * 0.15}, {-23, 3}, {-300, 1}}, thirteen[] = {{-300, k * 0.02}, {-23, 0.4}, {-300, 1}};
+        const part ten[] = {{-300, k * 0.15}, {-23, 3}, {-300, 1}};
+        const part thirteen[] = {{-300, k * 0.02}, {-23, 0.4}, {-300, 1}};
         signal s = make_stereo_tones(ten, 3, 1);
         snprintf(what, sizeof(what), "3341-10-%d", k + 1);
         check_near(what, "largest short-term", measure(&s, NULL).max_short_term_lufs, -23, 0.1);
@@ -518,8 +519,8 @@ static void check_same(const signal *s, const mxd_layout *layout, uint32_t push_
     mxd_meter_read(a, &once);
     mxd_meter_read(b, &cut);
     if (memcmp(&once, &cut, sizeof(once)) != 0)
-        fail_msg("%u channels at %u Hz in pushes of %u frames: other figures than in one push", s->num_channels, s->rate,
-                 push_frames);
+        fail_msg("%u channels at %u Hz in pushes of %u frames: other figures than in one push", s->num_channels,
+                 s->rate, push_frames);
     size_t n = mxd_meter_series(a, &series[0][0], &series[0][1]);
     assert_int_equal(mxd_meter_series(b, &series[1][0], &series[1][1]), n);
     for (int k = 0; n > 0 && k < 2; k++)

@@ -7,7 +7,7 @@
  * Under the validation layer (VK_INSTANCE_LAYERS) any error message fails the
  * submit, the wait or the prepare that it came from, and so the test.
  */
-#include "host/backend.h"
+#include "host/vulkan/vulkan.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -20,6 +20,8 @@
 
 #define RATE 48000.0
 #define PI 3.14159265358979323846
+
+static const char *program_name; /* test_no_driver runs it again */
 
 /* ---- Helpers ------------------------------------------------------------- */
 
@@ -500,13 +502,174 @@ static void test_convolve(void **state)
     }
 }
 
-int main(void)
+/* ---- Lowered limits ------------------------------------------------------ */
+
+/* The standard's minimum, flushed staging, small pages, small dispatches: each changes the path, none the result. */
+static void test_limits(void **state)
 {
+    (void)state;
+    find_device();
+    const struct {
+        const char *limits;
+        const char *staging;
+    } settings[] = {
+        {"shared=16384,workgroup=128", NULL},
+        {"", "noncoherent"},
+        {"range=230000", NULL},
+        {"work=1", NULL},
+        {"work=300000,range=900000", NULL},
+    };
+    const convolve_case convolve = {8192, 30000, 20011, 333, 1};
+    const uint32_t eq_frames = 20011;
+    float *outputs = new_floats((size_t)EQ_LANES * eq_frames);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        assert_int_equal(setenv("MXD_VULKAN_LIMITS", settings[i].limits, 1), 0);
+        if (settings[i].staging)
+            assert_int_equal(setenv("MXD_VULKAN_STAGING", settings[i].staging, 1), 0);
+        double eq = run_eq(8192, eq_frames, 2, outputs);
+        double mix = run_mix(512, 509);
+        double convolved = convolve_error(&convolve);
+        print_message("limits '%s', staging %s: eq %.1f dBFS, mix %.1f dBFS, convolve %.1f dB\n", settings[i].limits,
+                      settings[i].staging ? settings[i].staging : "as usual", to_db(eq), to_db(mix),
+                      to_db(convolved));
+        assert_true(eq <= 3.2e-7);
+        assert_true(mix <= 1.25 * ldexp(1.0, -21));
+        assert_true(convolved <= 3.2e-7);
+        unsetenv("MXD_VULKAN_LIMITS");
+        unsetenv("MXD_VULKAN_STAGING");
+    }
+    free(outputs);
+}
+
+/* Creates a backend that cannot be; returns the result and checks that the only problem says `text`. */
+static mxd_result create_and_fail(const mxd_backend_params *params, const char *text)
+{
+    mxd_problems *problems = mxd_problems_create();
+    mxd_backend *backend = NULL;
+    mxd_result result = mxd_backend_create(MXD_BACKEND_VULKAN, params, problems, &backend);
+    print_problems(problems);
+    assert_null(backend);
+    assert_int_equal(mxd_problems_count(problems), 1);
+    assert_non_null(strstr(mxd_problems_get(problems, 0)->text, text));
+    mxd_problems_destroy(problems);
+    return result;
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    mxd_backend_params params = {.num_lanes = 64, .block_frames = 16384, .device = find_device(),
+                                 .blocks_in_flight = 1};
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "range=1000000", 1), 0);
+    assert_int_equal(create_and_fail(&params, "smaller blocks"), MXD_ERROR_DEVICE_MEMORY);
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "memory=1000000", 1), 0);
+    assert_int_equal(create_and_fail(&params, "memory ran out"), MXD_ERROR_DEVICE_MEMORY);
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "workgroup=64", 1), 0);
+    assert_int_equal(create_and_fail(&params, "cannot be used"), MXD_ERROR_DEVICE);
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "speed=9", 1), 0);
+    assert_int_equal(create_and_fail(&params, "speed=9"), MXD_ERROR_DEVICE);
+    unsetenv("MXD_VULKAN_LIMITS");
+    params.device = 1000;
+    assert_int_equal(create_and_fail(&params, "number 1000"), MXD_ERROR_DEVICE);
+}
+
+/* A convolver whose spectra do not fit is refused when it is prepared, and the backend can still be destroyed. */
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    mxd_problems *problems = mxd_problems_create();
+    find_device();
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "memory=1000000", 1), 0);
+    mxd_backend *backend = create(problems, 2, 4096, 1);
+    unsetenv("MXD_VULKAN_LIMITS");
+    const uint32_t lanes[2] = {0, 1};
+    float *response = new_floats(200000);
+    for (uint32_t i = 0; i < 200000; i++)
+        response[i] = 1.0f;
+    const mxd_convolve_cell cell = {.response = response, .num_frames = 200000, .gain = 1.0};
+    const mxd_convolve_row row = {.inputs = &lanes[0], .num_inputs = 1, .outputs = &lanes[1], .num_outputs = 1,
+                                  .cells = &cell, .num_cells = 1};
+    uint32_t step;
+    ASSERT_OK(problems, mxd_backend_add_convolve(backend, &row, 1, &step));
+    free(response);
+    assert_int_equal(mxd_backend_prepare(backend), MXD_ERROR_DEVICE_MEMORY);
+    print_problems(problems);
+    assert_int_equal(mxd_problems_count(problems), 1);
+    mxd_backend_destroy(backend);
+    assert_int_equal(mxd_problems_count(problems), 1);
+    mxd_problems_destroy(problems);
+}
+
+/* ---- No Vulkan, and errors of ours --------------------------------------- */
+
+/* In a child process: the loader reads its environment once. Returns what main returns there. */
+static void test_no_driver(void **state)
+{
+    (void)state;
+    char command[4200];
+    int length = snprintf(command, sizeof command, "VK_DRIVER_FILES=/nonexistent VK_ICD_FILENAMES=/nonexistent "
+                          "VK_LOADER_DEBUG=none '%s' --without-driver", program_name);
+    assert_true(length > 0 && (size_t)length < sizeof command);
+    assert_int_equal(system(command), 0);
+}
+
+static int run_without_driver(void)
+{
+    mxd_vulkan_device device;
+    if (mxd_vulkan_devices(&device, 1) != 0)
+        return 1;
+    const mxd_backend_params params = {.num_lanes = 1, .block_frames = 256, .blocks_in_flight = 1};
+    mxd_problems *problems = mxd_problems_create();
+    mxd_backend *backend = NULL;
+    mxd_result result = mxd_backend_create(MXD_BACKEND_VULKAN, &params, problems, &backend);
+    print_problems(problems);
+    bool right = result == MXD_ERROR_DEVICE && !backend && mxd_problems_count(problems) == 1;
+    mxd_problems_destroy(problems);
+    return right ? 0 : 2;
+}
+
+/* That the tests above would have seen an error: one made on purpose fails the next submit. */
+static void test_validation(void **state)
+{
+    (void)state;
+    mxd_problems *problems = mxd_problems_create();
+    const mxd_backend_params params = {.num_lanes = 1, .block_frames = 256, .device = find_device(),
+                                       .blocks_in_flight = 1};
+    mxd_backend *base = NULL;
+    ASSERT_OK(problems, mxd_backend_create(MXD_BACKEND_VULKAN, &params, problems, &base));
+    mxd_vulkan_backend *backend = (mxd_vulkan_backend *)base;
+    if (!backend->context.instance.validation.messenger) {
+        finish(problems, base);
+        print_message("validation is off (VK_INSTANCE_LAYERS names no VK_LAYER_KHRONOS_validation)\n");
+        skip();
+    }
+    const VkFenceCreateInfo wrong = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO, .flags = 0x40000000};
+    VkFence fence;
+    if (vkCreateFence(backend->context.device, &wrong, NULL, &fence) == VK_SUCCESS)
+        vkDestroyFence(backend->context.device, fence, NULL);
+    assert_int_equal(mxd_backend_prepare(base), MXD_ERROR_DEVICE);
+    assert_int_equal(mxd_problems_count(problems), 1);
+    assert_non_null(strstr(mxd_problems_get(problems, 0)->text, "validation"));
+    mxd_backend_destroy(base);
+    assert_int_equal(mxd_problems_count(problems), 1);
+    mxd_problems_destroy(problems);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--without-driver") == 0)
+        return run_without_driver();
+    program_name = argv[0];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_eq),
         cmocka_unit_test(test_blocks_in_flight),
         cmocka_unit_test(test_mix),
         cmocka_unit_test(test_convolve),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_no_driver),
+        cmocka_unit_test(test_validation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -465,7 +465,9 @@ static void fill_row(mxd_vulkan_backend *backend, convolve_step *step, uint32_t 
 static void record_forward(mxd_vulkan_backend *backend, VkCommandBuffer commands, block_work *work)
 {
     uint64_t samples_an_input = (uint64_t)work->push.num_windows << backend->convolver->log2_size;
-    uint64_t at_once = SAMPLES_A_DISPATCH / samples_an_input;
+    uint64_t at_once = mxd_vulkan_work(backend, SAMPLES_A_DISPATCH) / samples_an_input;
+    if (at_once < 1)
+        at_once = 1;
     if (at_once > MXD_VULKAN_MAX_GROUPS)
         at_once = MXD_VULKAN_MAX_GROUPS;
     for (uint32_t page = 0; page < work->step->num_ring_pages; page++) {
@@ -490,8 +492,8 @@ static void record_multiply(mxd_vulkan_backend *backend, VkCommandBuffer command
 {
     const convolve_step *step = work->step;
     uint32_t groups = work->push.size / backend->convolver->multiply_workgroup;
-    uint64_t windows = PRODUCTS_A_DISPATCH / ((num_products + 1) * work->push.size) / MXD_CONVOLVE_WINDOWS *
-                       MXD_CONVOLVE_WINDOWS;
+    uint64_t windows = mxd_vulkan_work(backend, PRODUCTS_A_DISPATCH) / ((num_products + 1) * work->push.size) /
+                       MXD_CONVOLVE_WINDOWS * MXD_CONVOLVE_WINDOWS;
     if (windows < MXD_CONVOLVE_WINDOWS)
         windows = MXD_CONVOLVE_WINDOWS;
     work->push.add = 0;
@@ -520,7 +522,8 @@ static uint32_t count_outputs(const mxd_vulkan_backend *backend, const block_wor
                               uint64_t *num_products)
 {
     uint64_t fit = backend->convolver->sums.bytes / (work->push.num_windows * spectrum_bytes(backend));
-    uint64_t most = PRODUCTS_A_DISPATCH / ((uint64_t)work->push.size * MXD_CONVOLVE_WINDOWS);
+    uint64_t most = mxd_vulkan_work(backend, PRODUCTS_A_DISPATCH) /
+                    ((uint64_t)work->push.size * MXD_CONVOLVE_WINDOWS);
     uint32_t count = 0;
     *num_products = 0;
     while (done + count < work->num_outputs && count < fit && count < MXD_VULKAN_MAX_GROUPS) {
