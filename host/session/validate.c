@@ -304,6 +304,19 @@ static void set_width(validator *v, mxd_strip *strip)
     strip->num_channels = chain_width(v, strip->inserts, strip->num_inserts, strip->num_source_channels);
 }
 
+/* A session must last: by its length_s or by a clip. */
+static void check_length(validator *v)
+{
+    const mxd_session *session = v->session;
+    if (session->num_frames > 0 || session->num_tracks == 0)
+        return;
+    for (uint32_t i = 0; i < session->num_tracks; i++)
+        if (session->tracks[i].num_clips > 0)
+            return;
+    v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
+                         "the session has no length: no track has a clip, and there is no \"length_s\"");
+}
+
 mxd_result mxd_session_validate(mxd_session *session, mxd_problems *problems)
 {
     validator v = {.session = session, .problems = problems, .result = MXD_OK};
@@ -323,5 +336,6 @@ mxd_result mxd_session_validate(mxd_session *session, mxd_problems *problems)
     for (uint32_t i = 0; i < session->num_deliverables; i++)
         check_format(&v, &session->deliverables[i]);
     check_output_files(&v);
+    check_length(&v);
     return v.result;
 }
