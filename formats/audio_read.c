@@ -68,6 +68,7 @@ static mxd_result out_of_memory(mxd_problems *problems, const char *path)
 
 typedef struct header {
     bool known;              /* it begins like a kind of audio file that there is */
+    bool bw64;               /* ITU-R BS.2088; libsndfile 1.2 does not know the name */
     bool has_data;           /* of the chunked kinds: a chunk of samples was found */
     uint64_t data_promised;  /* bytes of samples; 0 = not told */
     uint64_t data_held;      /* of these, how many lie before the file's end */
@@ -189,6 +190,7 @@ static header read_header(int file, uint64_t size)
     bool wave = memcmp(head + 8, "WAVE", 4) == 0;
     if (wave && (memcmp(head, "RIFF", 4) == 0 || memcmp(head, "RF64", 4) == 0 || memcmp(head, "BW64", 4) == 0)) {
         found.known = true;
+        found.bw64 = memcmp(head, "BW64", 4) == 0;
         walk_riff(&from, &found);
     } else if (wave && memcmp(head, "RIFX", 4) == 0) {
         found.known = from.big_endian = true;
@@ -252,7 +254,8 @@ static mxd_result check_info(const SF_INFO *info, const header *found, const cha
                              mxd_problems *problems)
 {
     if (info->channels < 1 || info->channels > MXD_AUDIO_MAX_CHANNELS)
-        return complain(problems, place, path, "has %d channels; 1 to %d can be read", info->channels, MXD_AUDIO_MAX_CHANNELS);
+        return complain(problems, place, path, "has %d channels; 1 to %d can be read", info->channels,
+                        MXD_AUDIO_MAX_CHANNELS);
     if (info->samplerate < MIN_RATE_HZ || info->samplerate > MAX_RATE_HZ)
         return complain(problems, place, path, "has a sample rate of %d Hz; %d to %d can be read", info->samplerate,
                         MIN_RATE_HZ, MAX_RATE_HZ);
@@ -269,7 +272,8 @@ static mxd_result check_info(const SF_INFO *info, const header *found, const cha
     if (info->frames <= 0)
         return complain(problems, place, path, "holds no audio (0 frames)");
     if (info->frames >= INT64_MAX / 2)
-        return complain(problems, place, path, "its length cannot be told (truncated, or written to a pipe); write it anew");
+        return complain(problems, place, path,
+                        "its length cannot be told (truncated, or written to a pipe); write it anew");
     if (!info->seekable)
         return complain(problems, place, path, "is of a kind that cannot be read from the middle; convert it to WAV");
     return MXD_OK;
@@ -301,6 +305,8 @@ static mxd_result open_audio(const char *path, bool prove, const mxd_place *plac
     if (!*file) {
         if (!found.known)
             return complain(problems, place, path, "is not an audio file of a kind that can be read");
+        if (found.bw64)
+            return complain(problems, place, path, "is BW64, which cannot be read yet; convert it to WAV or RF64");
         if (found.data_held < found.data_promised)
             return complain(problems, place, path, "is truncated, and its header is damaged");
         return complain(problems, place, path, "is damaged or truncated, or packed in a way that cannot be read");
@@ -389,8 +395,9 @@ static mxd_result treat_non_finite(mxd_audio_reader *reader, float *samples, siz
         if (reader->non_finite == MXD_NON_FINITE_ERROR) {
             uint64_t frame = reader->position + i / num_channels;
             return complain(reader->problems, NULL, reader->path,
-                            "%s at frame %" PRIu64 " (%.6f s), channel %u; repair the file, or set \"non_finite\": "
-                            "\"zero\" on the clip", isnan(samples[i]) ? "not a number (NaN)" : "infinity", frame,
+                            "%s at frame %" PRIu64 " (%.6f s), channel %u; repair the file (a clip may also "
+                            "say \"non_finite\": \"zero\")",
+                            isnan(samples[i]) ? "not a number (NaN)" : "infinity", frame,
                             (double)frame / reader->info.sample_rate, (unsigned)(i % num_channels) + 1);
         }
         samples[i] = 0.0f;
@@ -418,8 +425,8 @@ static mxd_result decode(mxd_audio_reader *reader, float *interleaved, uint32_t 
 }
 
 /* One channel out of interleaved frames; the common widths apart, so that the compiler can use shuffles. */
-static void pick_channel(const float *restrict interleaved, uint32_t num_channels, uint32_t channel, uint32_t num_frames,
-                         float *restrict to)
+static void pick_channel(const float *restrict interleaved, uint32_t num_channels, uint32_t channel,
+                         uint32_t num_frames, float *restrict to)
 {
     interleaved += channel;
     if (num_channels == 2)

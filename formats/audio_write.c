@@ -228,9 +228,10 @@ static mxd_result choose_channels(mxd_audio_writer *writer, const mxd_audio_writ
         writer->order[i] = i;
     if (params->channel_order == MXD_ORDER_WAVE) {
         if (!mask)
-            return mxd_fail(writer->problems, MXD_ERROR_WRITE, &place,
-                            "layout %s has loudspeakers that WAVE's channel mask does not know; take the layout's order",
-                            layout->name);
+            return mxd_fail(
+                writer->problems, MXD_ERROR_WRITE, &place,
+                "layout %s has loudspeakers that WAVE's channel mask does not know; take the layout's order",
+                layout->name);
         mxd_layout_wave_order(layout, writer->order);
     } else if (!in_mask_order) {
         mask = 0;
@@ -354,7 +355,8 @@ mxd_result mxd_audio_writer_open(const mxd_audio_writer_params *params, mxd_prob
         status = mxd_fail(problems, MXD_ERROR_MEMORY, &place, "memory ran out");
         goto fail;
     }
-    if ((status = choose_channels(writer, params)) != MXD_OK || (status = check_target(params->path, problems)) != MXD_OK ||
+    if ((status = choose_channels(writer, params)) != MXD_OK ||
+        (status = check_target(params->path, problems)) != MXD_OK ||
         (status = make_folders(params->path, problems)) != MXD_OK || (status = open_temporary(writer)) != MXD_OK)
         goto fail;
     status = params->format == MXD_FORMAT_FLAC ? open_flac(writer) : write_wave_header(writer);

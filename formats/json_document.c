@@ -34,8 +34,8 @@ static void trim_utf8(char *text)
 void mxd_document_report(mxd_document *document, mxd_severity severity, const mxd_place *place, const char *format,
                          va_list arguments)
 {
-    if (severity == MXD_SEVERITY_ERROR)
-        document->failed = true;
+    if (severity == MXD_SEVERITY_ERROR && document->result == MXD_OK)
+        document->result = MXD_ERROR_INVALID;
     if (document->num_problems++ >= MAX_PROBLEMS) {
         if (document->num_problems == MAX_PROBLEMS + 1)
             mxd_fail(document->problems, MXD_ERROR_INVALID, &(mxd_place){.file = document->path},
@@ -57,10 +57,10 @@ void mxd_document_report(mxd_document *document, mxd_severity severity, const mx
 
 void mxd_document_out_of_memory(mxd_document *document)
 {
-    if (!document->failed)
+    if (document->result != MXD_ERROR_MEMORY)
         mxd_fail(document->problems, MXD_ERROR_MEMORY, &(mxd_place){.file = document->path},
                  "memory ran out while the file was being read");
-    document->failed = true;
+    document->result = MXD_ERROR_MEMORY;
 }
 
 mxd_place mxd_document_place(const mxd_document *document, uint32_t offset, const char *path)
@@ -87,7 +87,8 @@ static mxd_result read_file(const char *path, mxd_problems *problems, char **tex
     for (;;) {
         if (count == capacity) {
             if (capacity >= MAX_FILE_BYTES) {
-                result = mxd_fail(problems, MXD_ERROR_INVALID, &place, "the file is larger than 1 GiB: no session file");
+                result = mxd_fail(problems, MXD_ERROR_INVALID, &place,
+                                  "the file is larger than 1 GiB: no session file");
                 goto fail;
             }
             capacity = capacity ? 2 * capacity : 1 << 16;
@@ -131,8 +132,6 @@ static const char *explain(const json_error_t *error)
         return "the number is too large";
     case json_error_stack_overflow:
         return "brackets are nested too deep for a session file";
-    case json_error_invalid_utf8:
-        return "not valid UTF-8: save the file with the encoding UTF-8";
     case json_error_null_character:
     case json_error_null_byte_in_key:
         return "a NUL character has no place in a session file";
@@ -141,33 +140,70 @@ static const char *explain(const json_error_t *error)
     }
 }
 
-static mxd_result report_syntax(mxd_document *document, const json_error_t *error, size_t size)
+/* The token that jansson stumbled over, as its message quotes it behind "near"; *length 0 = not quoted. */
+static const char *quoted_token(const char *message, size_t *length)
 {
-    /* jansson stands behind the token that it stumbled over, and quotes it where it can. */
+    const char *near = strstr(message, " near '");
+    *length = 0;
+    if (!near)
+        return "";
+    near += strlen(" near '");
+    size_t rest = strlen(near);
+    *length = rest > 0 && near[rest - 1] == '\'' ? rest - 1 : rest;
+    return near;
+}
+
+/* Where the trouble begins: jansson's position is behind the token. */
+static size_t trouble_offset(const json_error_t *error, size_t token_length, const char *text, size_t size)
+{
     size_t offset = error->position > 0 ? (size_t)error->position : 0;
-    char text[JSON_ERROR_TEXT_LENGTH];
-    snprintf(text, sizeof text, "%s", error->text);
-    char *near = strstr(text, " near '");
-    size_t length = near ? strlen(near + 7) : 0;
-    if (length > 1 && near[7 + length - 1] == '\'')
-        length--;
-    else
-        length = length > 0 ? length : 1;
-    offset = offset > length ? offset - length : 0;
-    if (offset >= size)
-        offset = size > 0 ? size - 1 : 0;
-    mxd_place place = mxd_document_place(document, (uint32_t)offset, NULL);
-    for (char *c = text; *c; c++)
+    if (offset > size)
+        offset = size;
+    if (json_error_code(error) == json_error_numeric_overflow) {
+        while (offset > 0 && memchr("0123456789+-.eE", text[offset - 1], 15))
+            offset--;
+        return offset;
+    }
+    size_t back = token_length > 0 ? token_length : 1;
+    return offset > back ? offset - back : 0;
+}
+
+static mxd_result report_syntax(mxd_document *document, const json_error_t *error, const char *text, size_t size)
+{
+    char message[JSON_ERROR_TEXT_LENGTH];
+    size_t token_length;
+    snprintf(message, sizeof message, "%s", error->text);
+    const char *token = quoted_token(message, &token_length);
+    size_t offset = trouble_offset(error, token_length, text, size);
+    const mxd_place place = mxd_document_place(document, (uint32_t)offset, NULL);
+    for (char *c = message; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             *c = '?';
-    document->failed = true;
     const char *words = explain(error);
     if (words)
         return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "%s", words);
     if (json_error_code(error) == json_error_duplicate_key)
         return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "the key %.*s stands twice in one object",
-                        near ? (int)length : 0, near ? near + 7 : "");
-    return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "not valid JSON: %s", text);
+                        (int)token_length, token);
+    return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "not valid JSON: %s", message);
+}
+
+/* Length of the UTF-8 sequence at text; 0 = not valid (RFC 3629: nothing overlong, no surrogates, up to U+10FFFF). */
+static size_t sequence_length(const unsigned char *text, size_t size)
+{
+    unsigned char lead = text[0];
+    if (lead < 0x80)
+        return 1;
+    size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    if (lead < 0xC2 || lead > 0xF4 || length > size)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((text[i] & 0xC0) != 0x80)
+            return 0;
+    if ((lead == 0xE0 && text[1] < 0xA0) || (lead == 0xED && text[1] > 0x9F) || (lead == 0xF0 && text[1] < 0x90) ||
+        (lead == 0xF4 && text[1] > 0x8F))
+        return 0;
+    return length;
 }
 
 /* What can be told of a text without parsing it. */
@@ -187,6 +223,15 @@ static mxd_result check_text(mxd_document *document, const char *text, size_t si
         mxd_place place = mxd_document_place(document, (uint32_t)(nul - text), NULL);
         return mxd_fail(document->problems, MXD_ERROR_INVALID, &place,
                         "a NUL byte: this is no JSON text, or it is not in UTF-8");
+    }
+    /* jansson finds this too, but is not exact about the place. */
+    for (size_t i = 0, length; i < size; i += length) {
+        length = sequence_length((const unsigned char *)text + i, size - i);
+        if (length == 0) {
+            mxd_place place = mxd_document_place(document, (uint32_t)i, NULL);
+            return mxd_fail(document->problems, MXD_ERROR_INVALID, &place,
+                            "not valid UTF-8: save the file with the encoding UTF-8");
+        }
     }
     return MXD_OK;
 }
@@ -215,7 +260,7 @@ mxd_result mxd_document_open(const char *path, mxd_problems *problems, mxd_docum
     if (!d->root && json_error_code(&error) == json_error_out_of_memory)
         goto memory;
     if (!d->root) {
-        result = report_syntax(d, &error, size);
+        result = report_syntax(d, &error, text, size);
         goto fail;
     }
     if (!mxd_json_places_nodes(&d->places, text, size))
@@ -243,7 +288,7 @@ void mxd_document_close(mxd_document *document)
     free(document);
 }
 
-bool mxd_document_failed(const mxd_document *document)
+mxd_result mxd_document_result(const mxd_document *document)
 {
-    return document->failed;
+    return document->result;
 }

@@ -14,7 +14,7 @@ struct mxd_document {
     json_t *root;
     mxd_json_places places;
     size_t num_problems; /* added or dropped */
-    bool failed;
+    mxd_result result;
 };
 
 /* Adds a problem at an offset of the document: one line, however odd the strings in it. */

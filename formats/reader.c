@@ -484,9 +484,8 @@ mxd_reader *mxd_document_root(mxd_document *document)
     if (json_is_object(document->root))
         return open_reader(document, document->root, 0, strdup(""));
     const mxd_place place = mxd_document_place(document, document->places.nodes[0].value_offset, "/");
-    document->failed = true;
-    mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "a session file must hold an object { ... }, not %s",
-             type_name(document->root));
+    document->result = mxd_fail(document->problems, MXD_ERROR_INVALID, &place,
+                                "a session file must hold an object { ... }, not %s", type_name(document->root));
     return NULL;
 }
 

@@ -85,8 +85,8 @@ mxd_result mxd_document_open(const char *path, mxd_problems *problems, mxd_docum
 void mxd_document_close(mxd_document *document);
 /* The root object; NULL with a problem if the root is no object. */
 mxd_reader *mxd_document_root(mxd_document *document);
-/* Whether anything has been wrong so far, be it dropped or memory that ran out. */
-bool mxd_document_failed(const mxd_document *document);
+/* How reading went so far: MXD_OK, MXD_ERROR_INVALID (also where the problem was dropped) or MXD_ERROR_MEMORY. */
+mxd_result mxd_document_result(const mxd_document *document);
 
 /* The nearest of names by edit distance, or NULL if none is near: for "did you mean". */
 const char *mxd_nearest(const char *word, const char *const *names, size_t num_names);

@@ -186,7 +186,8 @@ static uint32_t load_clip(mxd_loader *loader, mxd_reader *reader, mxd_clip *clip
     mxd_read_time(reader, "start_s", MXD_OPTIONAL, rate, &clip->start_frame);
     mxd_read_time(reader, "offset_s", MXD_OPTIONAL, rate, &clip->offset_frames);
     if (mxd_read_time(reader, "length_s", MXD_OPTIONAL, rate, &wanted) && wanted == 0)
-        mxd_reader_fail(reader, "length_s", "\"length_s\" must be longer than 0; leave it out to play to the file's end");
+        mxd_reader_fail(reader, "length_s",
+                        "\"length_s\" must be longer than 0; leave it out to play to the file's end");
     mxd_read_level(reader, "gain_db", MXD_OPTIONAL, MIN_LEVEL_DB, MAX_LEVEL_DB, &clip->gain_db);
     bool good_channel = !mxd_read_has(reader, "channel") ||
                         mxd_read_integer(reader, "channel", MXD_REQUIRED, 0, 1023, &channel);

@@ -146,7 +146,8 @@ const mxd_layout *mxd_read_layout(mxd_reader *reader, const char *key, mxd_need 
     }
     const char *near = mxd_nearest(name, names, count);
     if (near)
-        mxd_reader_fail(reader, key, "there is no layout \"%.80s\"; did you mean \"%s\"? There are: %s", name, near, list);
+        mxd_reader_fail(reader, key, "there is no layout \"%.80s\"; did you mean \"%s\"? There are: %s", name, near,
+                        list);
     else
         mxd_reader_fail(reader, key, "there is no layout \"%.80s\"; there are: %s", name, list);
     return NULL;
@@ -399,15 +400,16 @@ static mxd_result load(const char *path, mxd_problems *problems, mxd_session **r
     mxd_loader loader = {.problems = problems};
     mxd_reader *root = NULL;
     mxd_document *document = NULL;
-    bool failed = false;
     size_t first_problem = mxd_problems_count(problems);
     mxd_result status = mxd_document_open(path, problems, &document);
     if (status != MXD_OK)
         return status;
     status = MXD_ERROR_INVALID;
     root = mxd_document_root(document);
-    if (!root)
+    if (!root) {
+        status = mxd_document_result(document);
         goto end;
+    }
     loader.session = mxd_loader_alloc(&loader, 1, sizeof *loader.session);
     if (!loader.session || !(loader.session->file = mxd_loader_copy(&loader, path)) ||
         !(loader.session->folder = folder_of(path))) {
@@ -417,11 +419,13 @@ static mxd_result load(const char *path, mxd_problems *problems, mxd_session **r
     load_root(&loader, root);
     mxd_reader_close(root);
     root = NULL;
-    if (loader.out_of_memory)
+    if (mxd_document_result(document) == MXD_ERROR_MEMORY)
+        status = MXD_ERROR_MEMORY;
+    if (status == MXD_ERROR_MEMORY || loader.out_of_memory)
         goto end;
     status = mxd_session_validate(loader.session, problems);
-    failed = mxd_document_failed(document) || have_errors_since(problems, first_problem);
-    if (status == MXD_OK && failed)
+    if (status == MXD_OK &&
+        (mxd_document_result(document) != MXD_OK || have_errors_since(problems, first_problem)))
         status = MXD_ERROR_INVALID;
 
 end:

@@ -1,4 +1,5 @@
-/* The header of a WAVE file, up to its first sample: RIFF, or RF64 (EBU Tech 3306) where 32 bits cannot tell its size. */
+/* The header of a WAVE file, up to its first sample: RIFF, or RF64 (EBU Tech 3306) where 32 bits cannot tell its size.
+ */
 #ifndef MXD_FORMATS_WAVE_HEADER_H
 #define MXD_FORMATS_WAVE_HEADER_H
 

@@ -105,7 +105,8 @@ __attribute__((unused)) static void cut_file(const char *from, const char *to, d
 }
 
 /* Exactly one problem, an error or a warning, whose text holds words and is one plain line; clears nothing. */
-__attribute__((unused)) static void expect_one_problem(const mxd_problems *problems, const char *what, const char *words)
+__attribute__((unused)) static void expect_one_problem(const mxd_problems *problems, const char *what,
+                                                       const char *words)
 {
     if (mxd_problems_count(problems) != 1)
         fail_msg("%s: %zu problems instead of one", what, mxd_problems_count(problems));

@@ -12,7 +12,8 @@
 
 /* ---- Help ---------------------------------------------------------------- */
 
-static mxd_audio_writer_params params_for(const char *path, mxd_file_format format, const char *layout, uint32_t bit_depth)
+static mxd_audio_writer_params params_for(const char *path, mxd_file_format format, const char *layout,
+                                          uint32_t bit_depth)
 {
     mxd_audio_writer_params params = {.path = path, .format = format, .sample_rate = 48000,
                                       .layout = mxd_layout_find(layout), .bit_depth = bit_depth, .dither_key = 1};
@@ -22,8 +23,8 @@ static mxd_audio_writer_params params_for(const char *path, mxd_file_format form
 }
 
 /* Writes planar samples in steps, finishes and commits. Returns the samples clipped. */
-static uint64_t write_file(const mxd_audio_writer_params *params, const float *planar, uint64_t num_frames, uint32_t step,
-                           uint64_t *first_clip)
+static uint64_t write_file(const mxd_audio_writer_params *params, const float *planar, uint64_t num_frames,
+                           uint32_t step, uint64_t *first_clip)
 {
     mxd_problems *problems = mxd_problems_create();
     mxd_audio_writer *writer = NULL;
@@ -32,7 +33,8 @@ static uint64_t write_file(const mxd_audio_writer_params *params, const float *p
         const float *channels[MXD_MAX_LAYOUT_CHANNELS];
         for (uint32_t channel = 0; channel < params->layout->num_channels; channel++)
             channels[channel] = planar + channel * num_frames + done;
-        result = mxd_audio_writer_write(writer, channels, num_frames - done < step ? (uint32_t)(num_frames - done) : step);
+        result =
+            mxd_audio_writer_write(writer, channels, num_frames - done < step ? (uint32_t)(num_frames - done) : step);
     }
     if (!result)
         result = mxd_audio_writer_finish(writer);
@@ -160,7 +162,8 @@ static void round_trips(void **state)
     static const uint32_t lengths[] = {1, 127, 128, 129, 10007, 0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
-            mxd_audio_writer_params params = params_for(in_folder("trip"), cases[i].format, cases[i].layout, cases[i].bit_depth);
+            mxd_audio_writer_params params =
+                params_for(in_folder("trip"), cases[i].format, cases[i].layout, cases[i].bit_depth);
             uint32_t num_channels = params.layout->num_channels, num_frames = lengths[k];
             if (num_frames == 0 && cases[i].format == MXD_FORMAT_FLAC)
                 continue; /* libsndfile opens no FLAC file without frames */
@@ -174,14 +177,17 @@ static void round_trips(void **state)
             double *samples = read_file(params.path, &info);
             if (info.frames != num_frames || info.channels != (int)num_channels || info.samplerate != 48000 ||
                 (info.format & SF_FORMAT_TYPEMASK) != cases[i].major)
-                fail_msg("case %zu: %ld frames, %d channels, format %x", i, (long)info.frames, info.channels, info.format);
+                fail_msg("case %zu: %ld frames, %d channels, format %x", i, (long)info.frames, info.channels,
+                         info.format);
             double scale = cases[i].bit_depth == 32 ? 1.0 : ldexp(1.0, (int)cases[i].bit_depth - 1);
             double tolerance = cases[i].bit_depth == 32 ? 0.0 : 1.5;
             for (uint32_t frame = 0; frame < num_frames; frame++)
                 for (uint32_t channel = 0; channel < num_channels; channel++) {
-                    double error = samples[frame * num_channels + channel] - scale * planar[channel * num_frames + frame];
+                    double error =
+                        samples[frame * num_channels + channel] - scale * planar[channel * num_frames + frame];
                     if (!(fabs(error) <= tolerance))
-                        fail_msg("case %zu, %u frames: channel %u frame %u is off by %g", i, num_frames, channel, frame, error);
+                        fail_msg("case %zu, %u frames: channel %u frame %u is off by %g", i, num_frames, channel, frame,
+                                 error);
                 }
             free(samples);
             free(planar);
@@ -235,8 +241,11 @@ static void channel_orders(void **state)
 static void same_bytes_each_time(void **state)
 {
     (void)state;
-    static const struct { mxd_file_format format; uint32_t bit_depth; const char *layout; } cases[] = {
-        {MXD_FORMAT_WAV, 24, "7.1.4"}, {MXD_FORMAT_RF64, 16, "stereo"}, {MXD_FORMAT_FLAC, 24, "5.1"}, {MXD_FORMAT_WAV, 32, "5.1"}};
+    static const struct { mxd_file_format format; uint32_t bit_depth; const char *layout;
+    } cases[] = {{MXD_FORMAT_WAV, 24, "7.1.4"},
+                 {MXD_FORMAT_RF64, 16, "stereo"},
+                 {MXD_FORMAT_FLAC, 24, "5.1"},
+                 {MXD_FORMAT_WAV, 32, "5.1"}};
     enum { NUM_FRAMES = 10007 };
     float *planar = malloc(12 * NUM_FRAMES * sizeof *planar);
     uint64_t seed = 6;
@@ -246,7 +255,8 @@ static void same_bytes_each_time(void **state)
         unsigned char *bytes[2];
         size_t sizes[2];
         for (int run = 0; run < 2; run++) {
-            mxd_audio_writer_params params = params_for(in_folder("again"), cases[i].format, cases[i].layout, cases[i].bit_depth);
+            mxd_audio_writer_params params =
+                params_for(in_folder("again"), cases[i].format, cases[i].layout, cases[i].bit_depth);
             write_file(&params, planar, NUM_FRAMES, run ? 127 : NUM_FRAMES, NULL);
             bytes[run] = slurp(params.path, &sizes[run]);
         }
@@ -260,7 +270,8 @@ static void same_bytes_each_time(void **state)
     double *samples[2];
     SF_INFO info;
     for (int run = 0; run < 2; run++) {
-        mxd_audio_writer_params params = params_for(in_folder("again"), run ? MXD_FORMAT_FLAC : MXD_FORMAT_WAV, "5.1", 16);
+        mxd_audio_writer_params params =
+            params_for(in_folder("again"), run ? MXD_FORMAT_FLAC : MXD_FORMAT_WAV, "5.1", 16);
         write_file(&params, planar, NUM_FRAMES, 1024, NULL);
         samples[run] = read_file(params.path, &info);
     }
@@ -287,10 +298,11 @@ static double *dithered_constant(double lsb, uint32_t num_frames, uint32_t dithe
 }
 
 /*
- * Non-subtractive dither of triangular density, 2 LSB wide: the total error has mean 0 and variance 1/4 LSB^2 (1/6 of the
- * dither, 1/12 of the rounding) whatever the signal (Lipshitz et al., JAES 40, 1992). Of a silent signal 1/8 becomes -1,
- * 3/4 becomes 0 and 1/8 becomes 1 (areas of the triangle beyond half an LSB). With N samples a mean lies within 5 standard
- * deviations: 5 * 0.5 / sqrt(N); the error's 4th moment is below 1/2, so its variance within 5 * sqrt(0.5 / N).
+ * Non-subtractive dither of triangular density, 2 LSB wide: the total error has mean 0 and variance 1/4 LSB^2 (1/6 of
+ * the dither, 1/12 of the rounding) whatever the signal (Lipshitz et al., JAES 40, 1992). Of a silent signal 1/8
+ * becomes -1, 3/4 becomes 0 and 1/8 becomes 1 (areas of the triangle beyond half an LSB). With N samples a mean lies
+ * within 5 standard deviations: 5 * 0.5 / sqrt(N); the error's 4th moment is below 1/2, so its variance within 5 *
+ * sqrt(0.5 / N).
  */
 static void dither_statistics(void **state)
 {

@@ -1,5 +1,5 @@
-/* Clips against a plain model: the whole file decoded at once, and for each frame the sum over clips of sample times gain
- * times fades, in double. */
+/* Clips against a plain model: the whole file decoded at once, and for each frame the sum over clips of sample times
+ * gain times fades, in double. */
 #include "audio_fixture.h"
 
 #include "formats/audio_file.h"
@@ -25,7 +25,8 @@ static int make_files(void **state)
     for (size_t i = 0; i < 4; i++) {
         for (uint32_t s = 0; s < files[i].num_channels * FILE_FRAMES; s++)
             samples[s] = 0.5f * noise(&seed);
-        make_file(in_folder(files[i].name), SF_FORMAT_WAV | SF_FORMAT_FLOAT, files[i].rate, files[i].num_channels, samples, FILE_FRAMES);
+        make_file(in_folder(files[i].name), SF_FORMAT_WAV | SF_FORMAT_FLOAT, files[i].rate, files[i].num_channels,
+                  samples, FILE_FRAMES);
     }
     free(samples);
     return 0;
@@ -48,7 +49,8 @@ static mxd_clip clip_of(const char *name, uint64_t start)
 
 static mxd_track track_of(mxd_clip *clips, uint32_t num_clips, uint32_t num_lanes)
 {
-    return (mxd_track){.strip = {.name = "track", .num_source_channels = num_lanes}, .clips = clips, .num_clips = num_clips};
+    return (mxd_track){
+        .strip = {.name = "track", .num_source_channels = num_lanes}, .clips = clips, .num_clips = num_clips};
 }
 
 /* Reads frames first.. of a track, in steps, into one planar array. */
@@ -117,8 +119,8 @@ static double *model(const mxd_track *track, uint64_t first, uint32_t num_frames
     return sum;
 }
 
-/* Rounding to float of each clip and each sum, all below 2 in magnitude: an ulp of 2^-23 at most for each; resampled files
- * read from elsewhere differ by as much again. */
+/* Rounding to float of each clip and each sum, all below 2 in magnitude: an ulp of 2^-23 at most for each; resampled
+ * files read from elsewhere differ by as much again. */
 static void expect_model(const mxd_track *track, uint64_t first, uint32_t num_frames, uint32_t step, const char *what)
 {
     float *played = play(track, first, num_frames, step);
@@ -126,8 +128,8 @@ static void expect_model(const mxd_track *track, uint64_t first, uint32_t num_fr
     double tolerance = 0x1p-23 * 4 * (track->num_clips + 1);
     for (uint32_t i = 0; i < num_frames * track->strip.num_source_channels; i++)
         if (!(fabs(played[i] - wanted[i]) <= tolerance))
-            fail_msg("%s, from %lu by %u: lane %u frame %lu is %g, not %g", what, (unsigned long)first, step, i / num_frames,
-                     (unsigned long)(first + i % num_frames), played[i], wanted[i]);
+            fail_msg("%s, from %lu by %u: lane %u frame %lu is %g, not %g", what, (unsigned long)first, step,
+                     i / num_frames, (unsigned long)(first + i % num_frames), played[i], wanted[i]);
     free(played);
     free(wanted);
 }
@@ -141,8 +143,8 @@ static void fade_curves(void **state)
         double last = -1.0;
         for (int i = 0; i <= 1000; i++) {
             double x = i / 1000.0, gain = mxd_fade_gain(shape, x);
-            /* A few roundings of numbers up to 1000/999 and, in the half-angle form, a root of 1 - cos: 2^-52 becomes 2^-26
-             * near 0 alone, so compare squares there. */
+            /* A few roundings of numbers up to 1000/999 and, in the half-angle form, a root of 1 - cos: 2^-52 becomes
+             * 2^-26 near 0 alone, so compare squares there. */
             if (!(fabs(gain - curve(shape, x)) <= 1e-14) && !(fabs(gain * gain - pow(curve(shape, x), 2)) <= 1e-15))
                 fail_msg("curve %d at %g: %.17g, not %.17g", shape, x, gain, curve(shape, x));
             if (!(gain > last))
@@ -161,8 +163,8 @@ static void fade_curves(void **state)
     assert_true(fabs(mxd_fade_gain(MXD_FADE_S_CURVE, 0.5) - 0.5) <= 1e-15);
 }
 
-/* Two takes of the constant 1 that overlap by both fades: linear and S keep the sum (one take, in phase with itself), equal
- * power keeps the sum of squares (takes that have nothing in common). */
+/* Two takes of the constant 1 that overlap by both fades: linear and S keep the sum (one take, in phase with itself),
+ * equal power keeps the sum of squares (takes that have nothing in common). */
 static void crossfades(void **state)
 {
     (void)state;
@@ -189,7 +191,8 @@ static void crossfades(void **state)
         for (uint32_t i = 0; i < num_frames; i++) {
             double left = out[i], right = out[num_frames + i];
             double kept = shapes[s] == MXD_FADE_EQUAL_POWER ? left * left + right * right : left + right;
-            if (!(fabs(kept - 1.0) <= 0x1p-22)) /* two roundings to float of at most half an ulp of 1, doubled by squares */
+            if (!(fabs(kept - 1.0) <=
+                  0x1p-22)) /* two roundings to float of at most half an ulp of 1, doubled by squares */
                 fail_msg("curve %d: %.9g is kept at frame %u of the overlap", s, kept, i - (LENGTH - OVERLAP));
         }
         free(out);
@@ -309,7 +312,8 @@ static void gaps_between_reads(void **state)
         assert_int_equal(mxd_clip_player_read(player, starts[s], 1000, lanes), MXD_OK);
         for (int i = 0; i < 1000; i++)
             if (!(fabsf(part[i] - whole[starts[s] + i]) <= 0x1p-22f)) /* an ulp of 2 for each clip */
-                fail_msg("after a gap, frame %lu is %g, not %g", (unsigned long)starts[s] + i, part[i], whole[starts[s] + i]);
+                fail_msg("after a gap, frame %lu is %g, not %g", (unsigned long)starts[s] + i, part[i],
+                         whole[starts[s] + i]);
     }
     /* Back in time: refused. */
     float *lanes[] = {part};
@@ -327,9 +331,13 @@ static void who_sounds_when(void **state)
     clips[0].num_frames = 500;
     clips[1].gain_db = -HUGE_VAL; /* silence */
     mxd_track track = track_of(clips, 2, 1);
-    static const struct { uint64_t first, count; bool sounds; } cases[] = {
-        {0, 1000, false}, {0, 1001, true}, {999, 1, false}, {1000, 1, true}, {1499, 1, true}, {1500, 1, false},
-        {1200, 3, true}, {0, UINT64_C(1) << 62, true}, {1200, 0, false}, {1500, UINT64_C(1) << 62, false}, {100, 100, false}};
+    static const struct { uint64_t first, count; bool sounds;
+    } cases[] = {{0, 1000, false}, {0, 1001, true},
+                 {999, 1, false},  {1000, 1, true},
+                 {1499, 1, true},  {1500, 1, false},
+                 {1200, 3, true},  {0, UINT64_C(1) << 62, true},
+                 {1200, 0, false}, {1500, UINT64_C(1) << 62, false},
+                 {100, 100, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (mxd_clips_sound(&track, cases[i].first, cases[i].count) != cases[i].sounds)
             fail_msg("%lu frames from %lu", (unsigned long)cases[i].count, (unsigned long)cases[i].first);

@@ -142,12 +142,42 @@ static int witness_channel(const mxd_speaker *speaker)
     return EBUR128_UNUSED;
 }
 
+/*
+ * Tech 3342 wants windows of 3 s each 100 ms (version 3 on), libebur128 takes one each second: ten of it, each
+ * starting 100 ms after the one before, together hold all of them.
+ */
+static double ask_witness_range(const signal *s, const mxd_layout *layout)
+{
+    ebur128_state *states[10] = {NULL};
+    uint32_t block = (s->rate + 5) / 10;
+    double range = NAN;
+    float *interleaved = malloc((size_t)s->num_frames * s->num_channels * sizeof(float));
+    assert_non_null(interleaved);
+    for (uint32_t i = 0; i < s->num_frames; i++)
+        for (uint32_t c = 0; c < s->num_channels; c++)
+            interleaved[(size_t)i * s->num_channels + c] = s->channels[c][i];
+    for (uint32_t k = 0; k < 10; k++) {
+        states[k] = ebur128_init(s->num_channels, s->rate, EBUR128_MODE_LRA);
+        assert_non_null(states[k]);
+        for (uint32_t c = 0; layout && c < s->num_channels; c++)
+            ebur128_set_channel(states[k], c, witness_channel(&layout->speakers[c]));
+        assert_true(s->num_frames > k * block);
+        ebur128_add_frames_float(states[k], interleaved + (size_t)k * block * s->num_channels,
+                                 s->num_frames - k * block);
+    }
+    assert_int_equal(ebur128_loudness_range_multiple(states, 10, &range), EBUR128_SUCCESS);
+    for (int k = 0; k < 10; k++)
+        ebur128_destroy(&states[k]);
+    free(interleaved);
+    return range;
+}
+
 /* What libebur128 says; its M and S into series of one value each 100 ms. */
 static mxd_loudness ask_witness(const signal *s, const mxd_layout *layout, double *momentary, double *short_term)
 {
     mxd_loudness loudness = {-HUGE_VAL, -HUGE_VAL, -HUGE_VAL, 0.0, -HUGE_VAL, -HUGE_VAL};
     ebur128_state *state = ebur128_init(s->num_channels, s->rate,
-                                        EBUR128_MODE_M | EBUR128_MODE_S | EBUR128_MODE_I | EBUR128_MODE_LRA |
+                                        EBUR128_MODE_M | EBUR128_MODE_S | EBUR128_MODE_I |
                                             EBUR128_MODE_TRUE_PEAK | EBUR128_MODE_SAMPLE_PEAK);
     uint32_t block = (s->rate + 5) / 10;
     float *interleaved = malloc((size_t)block * s->num_channels * sizeof(float));
@@ -167,7 +197,7 @@ static mxd_loudness ask_witness(const signal *s, const mxd_layout *layout, doubl
         }
     }
     ebur128_loudness_global(state, &loudness.integrated_lufs);
-    ebur128_loudness_range(state, &loudness.range_lu);
+    loudness.range_lu = ask_witness_range(s, layout);
     for (uint32_t c = 0; c < s->num_channels; c++) {
         double peak;
         ebur128_true_peak(state, c, &peak);
@@ -233,14 +263,14 @@ static void test_witness_noise(void **state)
         {NULL, 2, 8000, 0.2f, 0.0f},       {NULL, 1, 384000, 0.2f, 0.9f},    {"0+5+0", 6, 48000, 0.2f, 0.0f},
         {"0+5+0", 6, 44100, 0.2f, 0.9f},   {"4+7+0", 12, 48000, 0.2f, 0.5f}, {"4+7+0", 12, 96000, 0.2f, 0.9f},
         {"9+10+3", 24, 48000, 0.2f, 0.0f},
-        /* Rumble (one pole at about 8 Hz), at full level and around the -70 LUFS gate, where filters' noise would show. */
+        /* Rumble (one pole at about 8 and 3 Hz), and noise near the -70 LUFS gate: where a filter's noise would show. */
         {NULL, 2, 48000, 3.0f, 0.999f},    {NULL, 2, 192000, 0.5f, 0.9999f},  {NULL, 2, 48000, 0.0005f, 0.0f},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char what[80];
         const mxd_layout *layout = cases[i].layout ? mxd_layout_find(cases[i].layout) : NULL;
         assert_true(!cases[i].layout || layout);
-        signal s = make_signal(cases[i].num_channels, cases[i].rate, 12.345);
+        signal s = make_signal(cases[i].num_channels, cases[i].rate, 6.543);
         fill_noise(&s, cases[i].gain, cases[i].smooth);
         snprintf(what, sizeof(what), "case %zu, %u channels at %u Hz", i, s.num_channels, s.rate);
         check_against_witness(&s, layout, what);
@@ -251,8 +281,7 @@ static void test_witness_noise(void **state)
 static void test_witness_song(void **state)
 {
     (void)state;
-    static const char *const stems[] = {"01_alt_hh",  "06_bgvox_main", "09_edm_build",   "12_house_beat",
-                                        "13_kick",    "18_sy_bass",    "08_echo_pad",    "20_vox_lead"};
+    static const char *const stems[] = {"06_bgvox_main", "12_house_beat", "14_melody_pad", "18_sy_bass", "19_toms"};
     int num_found = 0;
     for (size_t i = 0; i < sizeof(stems) / sizeof(stems[0]); i++) {
         char path[512];
@@ -350,7 +379,8 @@ static void test_3341_maxima(void **state)
     (void)state;
     for (int k = 0; k < 20; k++) {
         char what[20];
-        const part ten[] = {{-300, k * 0.15}, {-23, 3}, {-300, 1}}, thirteen[] = {{-300, k * 0.02}, {-23, 0.4}, {-300, 1}};
+        const part ten[] = {{-300, k * 0.15}, {-23, 3}, {-300, 1}};
+        const part thirteen[] = {{-300, k * 0.02}, {-23, 0.4}, {-300, 1}};
         signal s = make_stereo_tones(ten, 3, 1);
         snprintf(what, sizeof(what), "3341-10-%d", k + 1);
         check_near(what, "largest short-term", measure(&s, NULL).max_short_term_lufs, -23, 0.1);
@@ -489,8 +519,8 @@ static void check_same(const signal *s, const mxd_layout *layout, uint32_t push_
     mxd_meter_read(a, &once);
     mxd_meter_read(b, &cut);
     if (memcmp(&once, &cut, sizeof(once)) != 0)
-        fail_msg("%u channels at %u Hz in pushes of %u frames: other figures than in one push", s->num_channels, s->rate,
-                 push_frames);
+        fail_msg("%u channels at %u Hz in pushes of %u frames: other figures than in one push", s->num_channels,
+                 s->rate, push_frames);
     size_t n = mxd_meter_series(a, &series[0][0], &series[0][1]);
     assert_int_equal(mxd_meter_series(b, &series[1][0], &series[1][1]), n);
     for (int k = 0; n > 0 && k < 2; k++)

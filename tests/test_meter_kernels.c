@@ -19,7 +19,8 @@
 #include <cmocka.h>
 
 static const double pi = 3.14159265358979323846;
-static const uint32_t rates_hz[] = {8000, 11025, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000, 384000};
+static const uint32_t rates_hz[] = {8000,  11025, 16000, 22050,  32000,  44100,
+                                    48000, 88200, 96000, 176400, 192000, 384000};
 #define NUM_RATES (sizeof(rates_hz) / sizeof(rates_hz[0]))
 static const uint32_t sizes[] = {1, 2, 22, 23, 24, 127, 128, 129, 255, 257, 480, 4799};
 #define NUM_SIZES (sizeof(sizes) / sizeof(sizes[0]))
@@ -195,10 +196,11 @@ static void test_k_energy(void **state)
                         double expected = plain_energy(&w, x[c], twice * sizes[s], (twice + 1) * sizes[s]);
                         /* Rounding (2^-53 of the largest sample) grows by at most (rate / (2 pi 38 Hz))^2 = 4e4 in
                          * the double pole: 5e-12 of amplitude, beside which the quietest channel's is 1e-11. */
-                        double error = fabs(sqrt(energy[c]) - sqrt(expected)), scale = c % 3 == 2 ? 0.25 : pow(10.0, -(double)c);
+                        double error = fabs(sqrt(energy[c]) - sqrt(expected));
+                        double scale = c % 3 == 2 ? 0.25 : pow(10.0, -(double)c);
                         if (!(error <= 5e-12 * scale * sqrt(sizes[s]) + 1e-12 * sqrt(expected)))
-                            fail_msg("%s: %u frames, channel %u of %u, call %d: energy %g, not %g", mxd_cpu_get(v)->name,
-                                     sizes[s], c, num, twice, energy[c], expected);
+                            fail_msg("%s: %u frames, channel %u of %u, call %d: energy %g, not %g",
+                                     mxd_cpu_get(v)->name, sizes[s], c, num, twice, energy[c], expected);
                     }
                 }
             }
@@ -341,6 +343,29 @@ static void test_true_peak_everywhere(void **state)
     }
 }
 
+/*
+ * The signal that drives the filter as high as it can go, +-1 by the taps' signs, when all but that height has been
+ * found already: it must not be passed over, wherever it stands.
+ */
+static void test_true_peak_bound(void **state)
+{
+    (void)state;
+    static float x[300 + MXD_TRUE_PEAK_HISTORY];
+    for (uint32_t v = 0; mxd_cpu_get(v); v++) {
+        for (uint32_t rate = 48000; rate <= 96000; rate += 48000) {
+            mxd_true_peak_filter filter;
+            mxd_true_peak_design(rate, &filter);
+            int num_taps = (int)filter.num_taps;
+            for (int at = num_taps; at < 300 + MXD_TRUE_PEAK_HISTORY; at++) {
+                memset(x, 0, sizeof(x));
+                for (int k = 0; k < num_taps; k++)
+                    x[at - k] = filter.taps[filter.num_phases / 2][k] < 0.0 ? -1.0f : 1.0f;
+                check_true_peak(mxd_cpu_get(v), rate, x, 300, (float)filter.gain * 0.999f, "signs of the taps");
+            }
+        }
+    }
+}
+
 static void test_true_peak_non_finite(void **state)
 {
     (void)state;
@@ -365,7 +390,8 @@ int main(void)
         cmocka_unit_test(test_rates_agree),         cmocka_unit_test(test_sine_energy),
         cmocka_unit_test(test_k_energy),            cmocka_unit_test(test_k_energy_non_finite),
         cmocka_unit_test(test_k_state_ends),        cmocka_unit_test(test_true_peak),
-        cmocka_unit_test(test_true_peak_everywhere), cmocka_unit_test(test_true_peak_non_finite),
+        cmocka_unit_test(test_true_peak_everywhere), cmocka_unit_test(test_true_peak_bound),
+        cmocka_unit_test(test_true_peak_non_finite),
     };
     printf("seed %u\n", random_state);
     return cmocka_run_group_tests(tests, NULL, NULL);

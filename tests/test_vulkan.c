@@ -7,7 +7,7 @@
  * Under the validation layer (VK_INSTANCE_LAYERS) any error message fails the
  * submit, the wait or the prepare that it came from, and so the test.
  */
-#include "host/backend.h"
+#include "host/vulkan/vulkan.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -20,6 +20,8 @@
 
 #define RATE 48000.0
 #define PI 3.14159265358979323846
+
+static const char *program_name; /* test_no_driver runs it again */
 
 /* ---- Helpers ------------------------------------------------------------- */
 
@@ -364,12 +366,372 @@ static void test_mix(void **state)
     }
 }
 
-int main(void)
+/* ---- convolve ------------------------------------------------------------ */
+
+/* One matrix of two inputs and three outputs: shared, delayed, scaled and gappy responses; the last output is silence. */
+#define CONVOLVE_INPUTS 2
+#define CONVOLVE_OUTPUTS 3
+#define CONVOLVE_CELLS 4
+
+typedef struct convolve_case {
+    uint32_t block_frames;
+    uint32_t num_frames;
+    uint32_t response_frames;
+    uint32_t delay_frames;
+    uint32_t restart_block; /* 0 = none */
+} convolve_case;
+
+/* The input's sample n, as far as a restart at frame `start` lets through. */
+static double heard(const float *input, int64_t n, int64_t start)
 {
+    return n >= start ? (double)input[n] : 0.0;
+}
+
+static double should_be(const mxd_convolve_cell *cells, uint32_t output, const float *inputs, uint32_t num_frames,
+                        uint32_t n, uint32_t start)
+{
+    double sum = 0;
+    for (uint32_t c = 0; c < CONVOLVE_CELLS; c++) {
+        if (cells[c].output != output)
+            continue;
+        const float *input = inputs + (size_t)cells[c].input * num_frames;
+        double path = 0;
+        for (uint32_t i = 0; i < cells[c].num_frames; i++)
+            path += cells[c].response[i] * heard(input, (int64_t)n - cells[c].delay_frames - i, start);
+        sum += cells[c].gain * path;
+    }
+    return sum;
+}
+
+static void run_convolve(const convolve_case *c, float *inputs, mxd_convolve_cell *cells, float *outputs)
+{
+    const uint32_t in_lanes[CONVOLVE_INPUTS] = {4, 1};
+    const uint32_t out_lanes[CONVOLVE_OUTPUTS] = {0, 2, 3};
+    const mxd_convolve_row row = {
+        .inputs = in_lanes, .num_inputs = CONVOLVE_INPUTS, .outputs = out_lanes, .num_outputs = CONVOLVE_OUTPUTS,
+        .cells = cells, .num_cells = CONVOLVE_CELLS,
+    };
+    mxd_problems *problems = mxd_problems_create();
+    mxd_backend *backend = create(problems, 5, c->block_frames, 2);
+    uint32_t step;
+    ASSERT_OK(problems, mxd_backend_add_convolve(backend, &row, 1, &step));
+    ASSERT_OK(problems, mxd_backend_prepare(backend));
+    uint64_t tickets[2] = {0};
+    uint32_t block_number = 0;
+    for (uint32_t at = 0; at < c->num_frames; at += c->block_frames, block_number++) {
+        uint32_t count = c->num_frames - at < c->block_frames ? c->num_frames - at : c->block_frames;
+        mxd_upload uploads[CONVOLVE_INPUTS];
+        mxd_download downloads[CONVOLVE_OUTPUTS];
+        for (uint32_t i = 0; i < CONVOLVE_INPUTS; i++)
+            uploads[i] = (mxd_upload){.lane = in_lanes[i], .frames = inputs + (size_t)i * c->num_frames + at};
+        for (uint32_t i = 0; i < CONVOLVE_OUTPUTS; i++)
+            downloads[i] = (mxd_download){.lane = out_lanes[i], .frames = outputs + (size_t)i * c->num_frames + at};
+        const uint32_t rows = 0;
+        const bool restart = c->restart_block > 0 && block_number == c->restart_block;
+        const mxd_step_run run = {.step = step, .rows = &rows, .restart = &restart, .num_rows = 1};
+        const mxd_block block = {
+            .num_frames = count, .uploads = uploads, .num_uploads = CONVOLVE_INPUTS, .runs = &run, .num_runs = 1,
+            .downloads = downloads, .num_downloads = CONVOLVE_OUTPUTS,
+        };
+        if (block_number >= 2)
+            ASSERT_OK(problems, mxd_backend_wait(backend, tickets[block_number % 2]));
+        ASSERT_OK(problems, mxd_backend_submit(backend, &block, &tickets[block_number % 2]));
+    }
+    for (uint32_t i = block_number >= 2 ? block_number - 2 : 0; i < block_number; i++)
+        ASSERT_OK(problems, mxd_backend_wait(backend, tickets[i % 2]));
+    finish(problems, backend);
+}
+
+/* Error over signal, in energy, at every 7th to 200th sample. Both outputs that sound together. */
+static double convolve_error(const convolve_case *c)
+{
+    uint64_t seed = 4242;
+    float *response = new_floats(c->response_frames);
+    for (uint32_t i = 0; i < c->response_frames; i++) {
+        bool gap = i >= 3000 && i < 13000; /* whole partitions of zeros */
+        response[i] = gap ? 0.0f : noise(&seed) * (float)exp(-3.0 * i / c->response_frames);
+    }
+    float *inputs = new_floats((size_t)CONVOLVE_INPUTS * c->num_frames);
+    float *outputs = new_floats((size_t)CONVOLVE_OUTPUTS * c->num_frames);
+    for (size_t i = 0; i < (size_t)CONVOLVE_INPUTS * c->num_frames; i++)
+        inputs[i] = noise(&seed);
+    mxd_convolve_cell cells[CONVOLVE_CELLS] = {
+        {0, 0, response, c->response_frames, 0, 0.5},
+        {1, 0, response, c->response_frames, c->delay_frames, -1.0},
+        {0, 1, response, (c->response_frames + 1) / 2, c->delay_frames, 2.0},
+        {1, 1, response, c->response_frames, 0, 0.5},
+    };
+    run_convolve(c, inputs, cells, outputs);
+    double noise_energy = 0, energy = 0;
+    uint32_t start = c->restart_block * c->block_frames;
+    uint32_t stride = c->num_frames * (uint64_t)c->response_frames > 20000000 ? 199 : 7;
+    for (uint32_t o = 0; o < 2; o++) {
+        for (uint32_t n = 0; n < c->num_frames; n += n + stride < c->num_frames ? stride : 1) {
+            double should = should_be(cells, o, inputs, c->num_frames, n, n < start ? 0 : start);
+            double error = outputs[(size_t)o * c->num_frames + n] - should;
+            noise_energy += error * error;
+            energy += should * should;
+        }
+    }
+    for (uint32_t n = 0; n < c->num_frames; n++)
+        assert_true(outputs[2 * (size_t)c->num_frames + n] == 0.0f);
+    free(response);
+    free(inputs);
+    free(outputs);
+    return sqrt(noise_energy / energy);
+}
+
+/*
+ * Tolerance: a transform of 2^12 points rounds 12 times, each about 2^-25 of the signal's energy: -138 dB; two of
+ * them and the response's rounding, then sums over 16 and again over the rest of the partitions: -130 dB.
+ */
+static void test_convolve(void **state)
+{
+    (void)state;
+    const convolve_case cases[] = {
+        {256, 1, 1, 0, 0}, {256, 127, 128, 1, 0}, {256, 2000, 300, 129, 0}, {512, 3001, 513, 0, 3},
+        {1024, 5000, 2000, 1023, 0}, {2048, 9001, 127, 5000, 2}, {4096, 16384, 20011, 4097, 0},
+        {16384, 50000, 20011, 333, 1}, {65536, 65536, 129, 0, 0}, {32768, 120000, 24000, 60000, 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double error = convolve_error(&cases[i]);
+        print_message("convolve: block %u, %u frames, response %u, delay %u, restart %u: %.1f dB\n",
+                      cases[i].block_frames, cases[i].num_frames, cases[i].response_frames, cases[i].delay_frames,
+                      cases[i].restart_block, to_db(error));
+        assert_true(error <= 3.2e-7);
+    }
+}
+
+/* ---- Lowered limits ------------------------------------------------------ */
+
+/* The standard's minimum, flushed staging, small pages, small dispatches: each changes the path, none the result. */
+static void test_limits(void **state)
+{
+    (void)state;
+    find_device();
+    const struct {
+        const char *limits;
+        const char *staging;
+    } settings[] = {
+        {"shared=16384,workgroup=128", NULL},
+        {"", "noncoherent"},
+        {"range=230000", NULL},
+        {"work=1", NULL},
+        {"work=300000,range=900000", NULL},
+    };
+    const convolve_case convolve = {8192, 30000, 20011, 333, 1};
+    const uint32_t eq_frames = 20011;
+    float *outputs = new_floats((size_t)EQ_LANES * eq_frames);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        assert_int_equal(setenv("MXD_VULKAN_LIMITS", settings[i].limits, 1), 0);
+        if (settings[i].staging)
+            assert_int_equal(setenv("MXD_VULKAN_STAGING", settings[i].staging, 1), 0);
+        double eq = run_eq(8192, eq_frames, 2, outputs);
+        double mix = run_mix(512, 509);
+        double convolved = convolve_error(&convolve);
+        print_message("limits '%s', staging %s: eq %.1f dBFS, mix %.1f dBFS, convolve %.1f dB\n", settings[i].limits,
+                      settings[i].staging ? settings[i].staging : "as usual", to_db(eq), to_db(mix),
+                      to_db(convolved));
+        assert_true(eq <= 3.2e-7);
+        assert_true(mix <= 1.25 * ldexp(1.0, -21));
+        assert_true(convolved <= 3.2e-7);
+        unsetenv("MXD_VULKAN_LIMITS");
+        unsetenv("MXD_VULKAN_STAGING");
+    }
+    free(outputs);
+}
+
+/* Creates a backend that cannot be; returns the result and checks that the only problem says `text`. */
+static mxd_result create_and_fail(const mxd_backend_params *params, const char *text)
+{
+    mxd_problems *problems = mxd_problems_create();
+    mxd_backend *backend = NULL;
+    mxd_result result = mxd_backend_create(MXD_BACKEND_VULKAN, params, problems, &backend);
+    print_problems(problems);
+    assert_null(backend);
+    assert_int_equal(mxd_problems_count(problems), 1);
+    assert_non_null(strstr(mxd_problems_get(problems, 0)->text, text));
+    mxd_problems_destroy(problems);
+    return result;
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    mxd_backend_params params = {.num_lanes = 64, .block_frames = 16384, .device = find_device(),
+                                 .blocks_in_flight = 1};
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "range=1000000", 1), 0);
+    assert_int_equal(create_and_fail(&params, "smaller blocks"), MXD_ERROR_DEVICE_MEMORY);
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "memory=1000000", 1), 0);
+    assert_int_equal(create_and_fail(&params, "memory ran out"), MXD_ERROR_DEVICE_MEMORY);
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "workgroup=64", 1), 0);
+    assert_int_equal(create_and_fail(&params, "cannot be used"), MXD_ERROR_DEVICE);
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "speed=9", 1), 0);
+    assert_int_equal(create_and_fail(&params, "speed=9"), MXD_ERROR_DEVICE);
+    unsetenv("MXD_VULKAN_LIMITS");
+    params.device = 1000;
+    assert_int_equal(create_and_fail(&params, "number 1000"), MXD_ERROR_DEVICE);
+}
+
+/* A convolver whose spectra do not fit is refused when it is prepared, and the backend can still be destroyed. */
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    mxd_problems *problems = mxd_problems_create();
+    find_device();
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "memory=1000000", 1), 0);
+    mxd_backend *backend = create(problems, 2, 4096, 1);
+    unsetenv("MXD_VULKAN_LIMITS");
+    const uint32_t lanes[2] = {0, 1};
+    float *response = new_floats(200000);
+    for (uint32_t i = 0; i < 200000; i++)
+        response[i] = 1.0f;
+    const mxd_convolve_cell cell = {.response = response, .num_frames = 200000, .gain = 1.0};
+    const mxd_convolve_row row = {.inputs = &lanes[0], .num_inputs = 1, .outputs = &lanes[1], .num_outputs = 1,
+                                  .cells = &cell, .num_cells = 1};
+    uint32_t step;
+    ASSERT_OK(problems, mxd_backend_add_convolve(backend, &row, 1, &step));
+    free(response);
+    assert_int_equal(mxd_backend_prepare(backend), MXD_ERROR_DEVICE_MEMORY);
+    print_problems(problems);
+    assert_int_equal(mxd_problems_count(problems), 1);
+    mxd_backend_destroy(backend);
+    assert_int_equal(mxd_problems_count(problems), 1);
+    mxd_problems_destroy(problems);
+}
+
+/* ---- No Vulkan, and errors of ours --------------------------------------- */
+
+/* In a child process: the loader reads its environment once. Returns what main returns there. */
+static void test_no_driver(void **state)
+{
+    (void)state;
+    char command[4200];
+    int length = snprintf(command, sizeof command, "VK_DRIVER_FILES=/nonexistent VK_ICD_FILENAMES=/nonexistent "
+                          "VK_LOADER_DEBUG=none '%s' --without-driver", program_name);
+    assert_true(length > 0 && (size_t)length < sizeof command);
+    assert_int_equal(system(command), 0);
+}
+
+static int run_without_driver(void)
+{
+    mxd_vulkan_device device;
+    if (mxd_vulkan_devices(&device, 1) != 0)
+        return 1;
+    const mxd_backend_params params = {.num_lanes = 1, .block_frames = 256, .blocks_in_flight = 1};
+    mxd_problems *problems = mxd_problems_create();
+    mxd_backend *backend = NULL;
+    mxd_result result = mxd_backend_create(MXD_BACKEND_VULKAN, &params, problems, &backend);
+    print_problems(problems);
+    bool right = result == MXD_ERROR_DEVICE && !backend && mxd_problems_count(problems) == 1;
+    mxd_problems_destroy(problems);
+    return right ? 0 : 2;
+}
+
+/*
+ * That the tests above would have seen errors: some are made on purpose. What VK_LAYER_ENABLES asks for must be on:
+ * with the wrong separator (it is ':' on Linux) the layer takes the whole list for one unknown word.
+ */
+
+/* Two copies, the second reading what the first wrote, without a barrier. Recorded, never submitted. */
+static void make_hazard(mxd_vulkan_device_context *context)
+{
+    mxd_vulkan_buffer buffers[3];
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(mxd_vulkan_buffer_init(context, 256, MXD_VULKAN_ON_DEVICE, "a test", &buffers[i]), MXD_OK);
+    const VkCommandBufferAllocateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, .commandPool = context->pool,
+        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY, .commandBufferCount = 1,
+    };
+    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+    const VkBufferCopy copy = {.size = 256};
+    VkCommandBuffer commands;
+    assert_int_equal(vkAllocateCommandBuffers(context->device, &info, &commands), VK_SUCCESS);
+    assert_int_equal(vkBeginCommandBuffer(commands, &begin), VK_SUCCESS);
+    vkCmdCopyBuffer(commands, buffers[0].buffer, buffers[1].buffer, 1, &copy);
+    vkCmdCopyBuffer(commands, buffers[1].buffer, buffers[2].buffer, 1, &copy);
+    assert_int_equal(vkEndCommandBuffer(commands), VK_SUCCESS);
+    vkFreeCommandBuffers(context->device, context->pool, 1, &commands);
+    for (uint32_t i = 0; i < 3; i++)
+        mxd_vulkan_buffer_finish(context, &buffers[i]);
+}
+
+/* A mix that reads the lane after the last, behind the back of the argument checks. */
+static mxd_result read_out_of_bounds(mxd_backend *backend, uint32_t step)
+{
+    const mxd_gain_point point = {.gain = 1.0};
+    const mxd_mix_edge edge = {.input_lane = backend->params.num_lanes, .num_points = 1};
+    const mxd_mix_output output = {.num_edges = 1};
+    const mxd_mix_run mix = {.outputs = &output, .num_outputs = 1, .edges = &edge, .num_edges = 1, .points = &point,
+                             .num_points = 1};
+    const mxd_step_run run = {.step = step, .mix = &mix};
+    const mxd_block block = {.num_frames = 256, .runs = &run, .num_runs = 1};
+    uint64_t ticket;
+    mxd_result result = backend->functions->submit(backend, &block, &ticket);
+    return result == MXD_OK ? backend->functions->wait(backend, ticket) : result;
+}
+
+static void expect_error(const mxd_problems *problems, size_t index, const char *text)
+{
+    assert_int_equal(mxd_problems_count(problems), index + 1);
+    assert_non_null(strstr(mxd_problems_get(problems, index)->text, text));
+}
+
+static void test_validation(void **state)
+{
+    (void)state;
+    mxd_problems *problems = mxd_problems_create();
+    mxd_backend *base = create(problems, 1, 256, 1);
+    mxd_vulkan_backend *backend = (mxd_vulkan_backend *)base;
+    if (!backend->context.instance.validation.messenger) {
+        finish(problems, base);
+        print_message("validation is off (VK_INSTANCE_LAYERS names no VK_LAYER_KHRONOS_validation)\n");
+        skip();
+    }
+    const mxd_mix_limits limits = {1, 1, 1};
+    uint32_t step;
+    ASSERT_OK(problems, mxd_backend_add_mix(base, &limits, &step));
+    ASSERT_OK(problems, mxd_backend_prepare(base));
+    size_t num_errors = 0;
+    const VkFenceCreateInfo wrong = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO, .flags = 0x40000000};
+    VkFence fence;
+    if (vkCreateFence(backend->context.device, &wrong, NULL, &fence) == VK_SUCCESS)
+        vkDestroyFence(backend->context.device, fence, NULL);
+    assert_int_equal(mxd_vulkan_instance_check(&backend->context.instance, problems), MXD_ERROR_DEVICE);
+    expect_error(problems, num_errors++, "VUID-VkFenceCreateInfo");
+
+    const char *enables = getenv("VK_LAYER_ENABLES");
+    if (enables && strstr(enables, "SYNCHRONIZATION_VALIDATION")) {
+        make_hazard(&backend->context);
+        assert_int_equal(mxd_vulkan_instance_check(&backend->context.instance, problems), MXD_ERROR_DEVICE);
+        expect_error(problems, num_errors++, "SYNC-HAZARD-READ-AFTER-WRITE");
+    }
+    if (enables && strstr(enables, "GPU_ASSISTED")) {
+        assert_int_equal(read_out_of_bounds(base, step), MXD_ERROR_DEVICE);
+        expect_error(problems, num_errors++, "validation");
+    }
+    print_message("validation tells %zu kinds of errors\n", num_errors);
+    print_problems(problems);
+    mxd_backend_destroy(base);
+    assert_int_equal(mxd_problems_count(problems), num_errors);
+    mxd_problems_destroy(problems);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--without-driver") == 0)
+        return run_without_driver();
+    program_name = argv[0];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_eq),
         cmocka_unit_test(test_blocks_in_flight),
         cmocka_unit_test(test_mix),
+        cmocka_unit_test(test_convolve),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_no_driver),
+        cmocka_unit_test(test_validation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ bool MXD_CPU(mxd_true_peak)(const mxd_true_peak_filter *filter, const float *his
 typedef double vector __attribute__((vector_size(LANES * sizeof(double))));
 typedef float narrow __attribute__((vector_size(LANES * sizeof(float))));
 
-/* Below this (-1000 dB) a decaying state is silence; going on would end in denormals, which cost a hundred times more. */
+/* Below this (-1000 dB) a decaying state is silence; going on ends in denormals, which cost a hundred times more. */
 #define STATE_FLOOR 1e-50
 
 typedef struct interleaved {

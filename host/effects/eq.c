@@ -109,8 +109,8 @@ uint64_t mxd_svf_tail_frames(const mxd_svf *sections, uint32_t num_sections)
         /* What a full-scale sine at resonance (or DC) leaves in the two integrators, as the output sees it. */
         const double level = fabs(s->m1) / s->k + fabs(s->m2) * fmax(1.0, 1.0 / s->k);
         const double nepers = log(fmax(level, 1e-6) * 1e6); /* from there down to -120 dB */
-        /* ln(1 + nepers): a double pole decays as (1 + x) e^-x. */
-        tail += ceil((nepers + log1p(nepers)) / decay_per_frame(s)) + 1.0;
+        /* The logarithm: a double pole (q = 0.5) decays as (1 + x) e^-x, with its speed at the start twice x. */
+        tail += ceil((nepers + log1p(2.0 * nepers)) / decay_per_frame(s)) + 1.0;
     }
     return tail < 9e18 ? (uint64_t)tail : UINT64_MAX / 2;
 }
@@ -216,11 +216,11 @@ static bool read_band(mxd_reader *reader, uint32_t sample_rate, mxd_eq_band *ban
 
     /* The top: just below Nyquist, where tan(pi f / rate) is still a number that float32 coefficients can carry. */
     const double highest_hz = 0.4999 * sample_rate;
-    bool good = mxd_read_number(reader, "frequency_hz", MXD_REQUIRED, 1.0, 1e6, &band->frequency_hz);
-    if (good && band->frequency_hz > highest_hz) {
+    bool good = mxd_read_number(reader, "frequency_hz", MXD_REQUIRED, -1e9, 1e9, &band->frequency_hz);
+    if (good && !(band->frequency_hz >= 1.0 && band->frequency_hz <= highest_hz)) {
         mxd_reader_fail(reader, "frequency_hz",
-                        "%g Hz is too high: at a sample rate of %u Hz an equaliser reaches up to %.9g Hz",
-                        band->frequency_hz, (unsigned)sample_rate, highest_hz);
+                        "\"frequency_hz\" is %g, but must be from 1 to %.9g at a sample rate of %u Hz",
+                        band->frequency_hz, highest_hz, (unsigned)sample_rate);
         good = false;
     }
 

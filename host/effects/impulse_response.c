@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 void mxd_impulse_response_destroy(mxd_impulse_response *response)
 {
@@ -101,26 +102,43 @@ mxd_impulse_response *mxd_impulse_response_create(const char *name, float *sampl
     return response;
 }
 
+/*
+ * The loader's problems, told at the place that named the file. Damage within
+ * the file comes without a place and with advice for clips, which is cut off.
+ */
+static void forward(const mxd_problems *found, const char *path, const mxd_place *place, mxd_problems *problems)
+{
+    for (size_t i = 0; i < mxd_problems_count(found); i++) {
+        const mxd_problem *problem = mxd_problems_get(found, i);
+        if (problem->severity == MXD_SEVERITY_WARNING) {
+            mxd_warn(problems, place, "impulse response %s: %s", path, problem->text);
+        } else if (problem->path || !place) {
+            const mxd_place own = {problem->file, problem->line, problem->column, problem->path};
+            mxd_fail(problems, MXD_ERROR_FILE, &own, "%s", problem->text);
+        } else {
+            mxd_fail(problems, MXD_ERROR_FILE, place, "impulse response %s: %.*s: repair the file", path,
+                     (int)strcspn(problem->text, ";"), problem->text);
+        }
+    }
+}
+
 mxd_impulse_response *mxd_impulse_response_load(const char *path, uint32_t sample_rate, uint64_t length_frames,
                                                 const mxd_place *place, mxd_problems *problems)
 {
     mxd_audio_info info;
-    if (mxd_audio_probe(path, place, problems, &info) != MXD_OK)
-        return NULL;
-    const double length_s = (double)info.num_frames / info.sample_rate;
-    if (length_s > MXD_IMPULSE_RESPONSE_MAX_S) {
-        mxd_fail(problems, MXD_ERROR_INVALID, place,
-                 "impulse response %s lasts %.1f s: at most %.0f s are convolved, shorten the file", path, length_s,
-                 MXD_IMPULSE_RESPONSE_MAX_S);
+    float *samples = NULL;
+    const uint64_t max_frames = (uint64_t)(MXD_IMPULSE_RESPONSE_MAX_S * sample_rate);
+    mxd_problems *found = mxd_problems_create();
+    if (!found) {
+        mxd_fail(problems, MXD_ERROR_MEMORY, place, "memory ran out for impulse response %s", path);
         return NULL;
     }
-    uint64_t num_frames = mxd_audio_frames_at(info.num_frames, info.sample_rate, sample_rate);
-    if (num_frames == 0)
-        num_frames = 1; /* a frame or two at a far higher rate */
-    float *samples = NULL;
-    if (mxd_audio_load(path, sample_rate, num_frames, place, problems, &info, &samples) != MXD_OK)
+    const mxd_result result = mxd_audio_load(path, sample_rate, max_frames, place, found, &info, &samples);
+    forward(found, path, place, problems);
+    mxd_problems_destroy(found);
+    if (result != MXD_OK)
         return NULL;
-    return mxd_impulse_response_create(path, samples, info.num_channels, (uint32_t)num_frames, sample_rate,
+    return mxd_impulse_response_create(path, samples, info.num_channels, (uint32_t)info.num_frames, sample_rate,
                                        length_frames, place, problems);
 }
 

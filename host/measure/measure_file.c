@@ -125,7 +125,8 @@ static mxd_result choose_layout(const char *path, const char *name, const mxd_au
 }
 
 /* order[c] = the channel of the file that is the layout's channel c: files with the layout's mask are in its order. */
-static void choose_order(const mxd_layout *layout, const mxd_audio_info *info, uint32_t order[MXD_MAX_LAYOUT_CHANNELS])
+static void choose_order(const mxd_layout *layout, const mxd_audio_info *info,
+                         uint32_t order[MXD_MAX_LAYOUT_CHANNELS])
 {
     for (uint32_t c = 0; c < MXD_MAX_LAYOUT_CHANNELS; c++)
         order[c] = c;

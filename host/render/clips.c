@@ -129,8 +129,9 @@ static mxd_result check_clip(const mxd_clip *clip, uint32_t num_lanes, mxd_probl
 {
     const mxd_place place = {.file = clip->file};
     if (clip->channel >= 0 && (uint32_t)clip->channel >= clip->file_channels)
-        return mxd_fail(problems, MXD_ERROR_INVALID, &place, "has %u channels: there is no channel %d (they count from 0)",
-                        clip->file_channels, clip->channel);
+        return mxd_fail(problems, MXD_ERROR_INVALID, &place,
+                        "has %u channels: there is no channel %d (they count from 0)", clip->file_channels,
+                        clip->channel);
     uint32_t num_channels = num_clip_channels(clip);
     if (num_channels != 1 && num_channels != num_lanes)
         return mxd_fail(problems, MXD_ERROR_INVALID, &place, "has %u channels, but its track has %u", num_channels,
@@ -243,7 +244,8 @@ static void apply_gain(float *samples, const double *envelope, double gain, uint
 }
 
 /* The clip's next num_frames (at most PIECE_FRAMES) frames, added to lanes from frame at on. */
-static mxd_result add_piece(mxd_clip_player *player, sounding *from, float *const *lanes, size_t at, uint32_t num_frames)
+static mxd_result add_piece(mxd_clip_player *player, sounding *from, float *const *lanes, size_t at,
+                            uint32_t num_frames)
 {
     uint32_t num_channels = num_clip_channels(from->clip);
     const double *envelope = NULL;

@@ -34,7 +34,10 @@ bool mxd_clips_sound(const mxd_track *track, uint64_t first_frame, uint64_t num_
 mxd_result mxd_clip_player_read(mxd_clip_player *player, uint64_t first_frame, uint32_t num_frames,
                                 float *const *lanes);
 
-/* Gain of a fade at frame i of num_frames, rising: 0 at i = 0 towards 1 at num_frames; session.h has the curves. */
+/*
+ * Gain of a rising fade at position i / num_frames: 0 at 0 and below, 1 at 1 and above; session.h has the curves. A
+ * fade-out is the same with the frames left: num_frames at its start, 1 at the clip's last frame.
+ */
 double mxd_fade_gain(mxd_fade_curve curve, double position);
 
 #endif

@@ -77,8 +77,8 @@ static void check_scene_place(validator *v, const mxd_strip *strip, const mxd_pl
         return;
     if (p->kind == MXD_PLACE_OBJECTS && p->num_objects > 0 && p->num_objects != width)
         v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, place,
-                             "%u object%s for the %u channel%s of \"%.80s\": each channel needs its own", p->num_objects,
-                             plural(p->num_objects), width, plural(width), strip->name);
+                             "%u object%s for the %u channel%s of \"%.80s\": each channel needs its own",
+                             p->num_objects, plural(p->num_objects), width, plural(width), strip->name);
     if (p->kind == MXD_PLACE_BED && p->bed->num_channels != width)
         v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, place,
                              "the bed %s has %u channels, but \"%.80s\" has %u", p->bed->name, p->bed->num_channels,
@@ -304,6 +304,19 @@ static void set_width(validator *v, mxd_strip *strip)
     strip->num_channels = chain_width(v, strip->inserts, strip->num_inserts, strip->num_source_channels);
 }
 
+/* A session must last: by its length_s or by a clip. */
+static void check_length(validator *v)
+{
+    const mxd_session *session = v->session;
+    if (session->num_frames > 0 || session->num_tracks == 0)
+        return;
+    for (uint32_t i = 0; i < session->num_tracks; i++)
+        if (session->tracks[i].num_clips > 0)
+            return;
+    v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
+                         "the session has no length: no track has a clip, and there is no \"length_s\"");
+}
+
 mxd_result mxd_session_validate(mxd_session *session, mxd_problems *problems)
 {
     validator v = {.session = session, .problems = problems, .result = MXD_OK};
@@ -323,5 +336,6 @@ mxd_result mxd_session_validate(mxd_session *session, mxd_problems *problems)
     for (uint32_t i = 0; i < session->num_deliverables; i++)
         check_format(&v, &session->deliverables[i]);
     check_output_files(&v);
+    check_length(&v);
     return v.result;
 }

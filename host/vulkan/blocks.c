@@ -139,6 +139,11 @@ void *mxd_vulkan_params(mxd_vulkan_recording *recording, uint64_t bytes, uint64_
     return recording->params + *offset;
 }
 
+uint64_t mxd_vulkan_work(const mxd_vulkan_backend *backend, uint64_t bound)
+{
+    return backend->context.limits.work < bound ? backend->context.limits.work : bound;
+}
+
 /* The end of a phase of the given kind. */
 static void end_phase(mxd_vulkan_slot *slot, VkCommandBuffer commands, mxd_vulkan_kernel kernel)
 {

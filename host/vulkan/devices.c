@@ -25,24 +25,28 @@ typedef struct physical_device {
 
 /* ---- Limits -------------------------------------------------------------- */
 
-static mxd_result lower_limit(mxd_vulkan_limits *limits, const char *name, size_t length, uint64_t value)
+/* False if there is no such limit. */
+static bool lower_limit(mxd_vulkan_limits *limits, const char *name, size_t length, uint64_t value)
 {
-    if (length == 6 && strncmp(name, "shared", length) == 0) {
-        if (value < limits->shared_bytes)
-            limits->shared_bytes = (uint32_t)value;
-    } else if (length == 9 && strncmp(name, "workgroup", length) == 0) {
-        if (value < limits->workgroup)
-            limits->workgroup = (uint32_t)value;
-    } else if (length == 5 && strncmp(name, "range", length) == 0) {
-        if (value < limits->range_bytes)
-            limits->range_bytes = value;
-    } else if (length == 6 && strncmp(name, "memory", length) == 0) {
-        if (value < limits->memory_bytes)
-            limits->memory_bytes = value;
-    } else {
-        return MXD_ERROR_ARGUMENT;
+    const struct {
+        const char *name;
+        uint32_t *narrow;
+        uint64_t *wide;
+    } known[] = {
+        {"shared", &limits->shared_bytes, NULL}, {"workgroup", &limits->workgroup, NULL},
+        {"range", NULL, &limits->range_bytes},   {"memory", NULL, &limits->memory_bytes},
+        {"work", NULL, &limits->work},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strlen(known[i].name) != length || strncmp(known[i].name, name, length) != 0)
+            continue;
+        if (known[i].wide && value < *known[i].wide)
+            *known[i].wide = value;
+        if (known[i].narrow && value < *known[i].narrow)
+            *known[i].narrow = (uint32_t)value;
+        return true;
     }
-    return MXD_OK;
+    return false;
 }
 
 /* "name=number,name=number"; only ever lowers. */
@@ -54,10 +58,10 @@ static mxd_result apply_environment(mxd_vulkan_limits *limits, mxd_problems *pro
         char *end = NULL;
         unsigned long long value = equals ? strtoull(equals + 1, &end, 10) : 0;
         if (!equals || end == equals + 1 || (*end != ',' && *end != 0) ||
-            lower_limit(limits, text, (size_t)(equals - text), value) != MXD_OK)
+            !lower_limit(limits, text, (size_t)(equals - text), value))
             return mxd_fail(problems, MXD_ERROR_DEVICE, NULL,
-                            "MXD_VULKAN_LIMITS: cannot read '%s': give shared, workgroup, range or memory, as in "
-                            "shared=16384,workgroup=128", text);
+                            "MXD_VULKAN_LIMITS: cannot read '%s': give shared, workgroup, range, memory or work, "
+                            "as in shared=16384,workgroup=128", text);
         text = *end == ',' ? end + 1 : end;
     }
     return MXD_OK;
@@ -86,6 +90,7 @@ static mxd_result find_limits(const physical_device *physical, mxd_problems *pro
         .workgroup = workgroup,
         .range_bytes = range & ~(uint64_t)255, /* whole vectors, and room for alignment */
         .memory_bytes = largest_device_heap(&physical->memory),
+        .work = UINT64_MAX,
         .atom_bytes = theirs->nonCoherentAtomSize,
         .timestamp_ns = physical->timestamp_bits > 0 ? (double)theirs->timestampPeriod : 0.0,
         .timestamp_mask = physical->timestamp_bits >= 64 ? UINT64_MAX

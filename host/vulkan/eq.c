@@ -145,18 +145,20 @@ static uint64_t params_bytes(const mxd_vulkan_step *base, const mxd_step_run *ru
 }
 
 /* The rows of one dispatch: as many from first on as the budget allows, at least one. */
-static uint32_t count_rows(const eq_step *step, const mxd_step_run *run, uint32_t first, uint32_t num_frames,
-                           uint32_t *longest)
+static uint32_t count_rows(const mxd_vulkan_backend *backend, const eq_step *step, const mxd_step_run *run,
+                           uint32_t first, uint32_t num_frames, uint32_t *longest)
 {
+    uint64_t most = mxd_vulkan_work(backend, FRAMES_A_DISPATCH);
+    uint64_t most_a_row = mxd_vulkan_work(backend, FRAMES_A_ROW);
     uint64_t work = 0;
     uint32_t count = 0;
     *longest = 1;
     while (first + count < run->num_rows && count < MXD_VULKAN_MAX_GROUPS) {
         uint32_t sections = step->rows[run->rows[first + count]].num_sections;
         uint64_t frames = (uint64_t)num_frames * sections;
-        if (frames > FRAMES_A_ROW)
-            frames = FRAMES_A_ROW; /* split in time instead */
-        if (count > 0 && work + frames > FRAMES_A_DISPATCH)
+        if (frames > most_a_row)
+            frames = most_a_row; /* split in time instead */
+        if (count > 0 && work + frames > most)
             break;
         work += frames;
         if (sections > *longest)
@@ -185,8 +187,10 @@ static void record(mxd_vulkan_backend *backend, mxd_vulkan_step *base, mxd_vulka
     uint32_t count;
     for (uint32_t first = 0; first < run->num_rows; first += count) {
         uint32_t longest;
-        count = count_rows(step, run, first, recording->num_frames, &longest);
-        uint32_t span = (uint32_t)(FRAMES_A_ROW / longest) / tile * tile;
+        count = count_rows(backend, step, run, first, recording->num_frames, &longest);
+        uint32_t span = (uint32_t)(mxd_vulkan_work(backend, FRAMES_A_ROW) / longest) / tile * tile;
+        if (span < tile)
+            span = tile;
         for (uint32_t frame = 0; frame < recording->num_frames; frame += span) {
             uint32_t left = recording->num_frames - frame;
             const struct mxd_eq_push push = {

@@ -123,7 +123,7 @@ static void record(mxd_vulkan_backend *backend, mxd_vulkan_step *base, mxd_vulka
 
     uint32_t tile = MXD_MIX_SAMPLES * workgroup_size(backend);
     uint64_t work_a_tile = ((uint64_t)mix->num_edges + mix->num_outputs) * tile;
-    uint64_t tiles = WORK_A_DISPATCH / (work_a_tile ? work_a_tile : 1);
+    uint64_t tiles = mxd_vulkan_work(backend, WORK_A_DISPATCH) / (work_a_tile ? work_a_tile : 1);
     if (tiles < 1)
         tiles = 1;
     if (tiles > MXD_VULKAN_MAX_GROUPS)

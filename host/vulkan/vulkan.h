@@ -41,12 +41,16 @@ mxd_result mxd_vulkan_instance_check(mxd_vulkan_instance *instance, mxd_problems
 
 /* ---- Device -------------------------------------------------------------- */
 
-/* The device's limits, lowered by MXD_VULKAN_LIMITS ("shared=16384,workgroup=128,range=...,memory=...", in bytes). */
+/*
+ * The device's limits, lowered for tests by MXD_VULKAN_LIMITS, as in
+ * "shared=16384,workgroup=128,range=1048576,memory=1000000,work=100000".
+ */
 typedef struct mxd_vulkan_limits {
     uint32_t shared_bytes;
     uint32_t workgroup;     /* invocations */
     uint64_t range_bytes;   /* largest range of a storage buffer, and largest single allocation */
     uint64_t memory_bytes;  /* of the largest device-local heap */
+    uint64_t work;          /* most work of one dispatch, in the units of each kernel */
     uint64_t atom_bytes;    /* nonCoherentAtomSize */
     double timestamp_ns;    /* 0 = no timestamps */
     uint64_t timestamp_mask;
@@ -242,6 +246,8 @@ mxd_result mxd_vulkan_add_step(mxd_vulkan_backend *backend, mxd_vulkan_step *ste
 void *mxd_vulkan_params(mxd_vulkan_recording *recording, uint64_t bytes, uint64_t *offset);
 #define MXD_VULKAN_PARAMS_ALIGNMENT 32u
 uint64_t mxd_vulkan_align(uint64_t value, uint64_t alignment);
+/* The kernel's own bound on the work of one dispatch, lowered by limits.work. */
+uint64_t mxd_vulkan_work(const mxd_vulkan_backend *backend, uint64_t bound);
 
 /* What dispatches wrote becomes visible to the dispatches that follow. */
 void mxd_vulkan_compute_barrier(VkCommandBuffer commands);

@@ -1,0 +1,294 @@
+"""The command as a user (and a careless one) meets it: cli_test.py MIXDOWN
+
+Exit codes, what goes to which stream, that one mistake gives one clear line with
+its place, and that a render that fails leaves no file behind.
+"""
+import json
+import math
+import os
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import wave
+
+MIXDOWN = sys.argv.pop(1)
+
+
+def write_wav(path, seconds=1.0, rate=48000, channels=1, amplitude=0.25):
+    with wave.open(path, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        frames = int(seconds * rate)
+        tone = (int(32767 * amplitude * math.sin(2 * math.pi * 1000 * i / rate)) for i in range(frames))
+        file.writeframes(b"".join(struct.pack("<h", s) * channels for s in tone))
+
+
+def session(**changes):
+    root = {
+        "mixdown": 1,
+        "sample_rate": 48000,
+        "tracks": [{"name": "Tone", "clips": [{"file": "tone.wav"}]}],
+        "deliverables": [{"file": "out.wav", "layout": "stereo", "bit_depth": 24}],
+    }
+    root.update(changes)
+    return root
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="mixdown-cli-")
+        write_wav(self.path("tone.wav"))
+
+    def tearDown(self):
+        os.chmod(self.folder, 0o755)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, content, name="session.json"):
+        with open(self.path(name), "w") as file:
+            file.write(content if isinstance(content, str) else json.dumps(content, indent=1))
+        return self.path(name)
+
+    def run_it(self, *arguments, **options):
+        done = subprocess.run([MIXDOWN, *arguments], capture_output=True, text=True, timeout=120, **options)
+        self.assertGreaterEqual(done.returncode, 0, f"killed by signal {-done.returncode}: {done.stderr}")
+        return done
+
+    def render(self, content, *arguments, **options):
+        return self.run_it("render", self.write(content), "--backend", "cpu", *arguments, **options)
+
+    def assert_nothing_written(self):
+        left = set(os.listdir(self.folder)) - {"session.json", "tone.wav", "bad.wav"}
+        self.assertEqual(left, set())
+
+    def refuse(self, content, *words, code=3, command="render", lines=1):
+        """The session is refused with exactly so many lines, which hold the words."""
+        path = self.write(content)
+        done = self.run_it(command, path)
+        self.assertEqual(done.returncode, code, done.stderr)
+        errors = done.stderr.strip().split("\n")
+        self.assertEqual(len(errors), lines, done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+        self.assert_nothing_written()
+        return done.stderr
+
+    # ---- What works ----
+
+    def test_render_prints_results_to_stdout_and_the_rest_to_stderr(self):
+        done = self.render(session())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        line = done.stdout.strip()
+        self.assertIn("out.wav  0+2+0  ", line)
+        self.assertIn(" LUFS ", line)
+        self.assertIn("x real time", done.stderr)
+
+    def test_report_agrees_with_measure(self):
+        done = self.render(session(), "--report", self.path("report.json"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.path("report.json")) as file:
+            reported = json.load(file)["deliverables"][0]
+        measured = json.loads(self.run_it("measure", "--json", self.path("out.wav")).stdout)[0]
+        for key in ("integrated_lufs", "true_peak_dbtp", "max_short_term_lufs"):
+            if reported[key] is None:
+                self.assertIsNone(measured[key])
+            else:
+                self.assertAlmostEqual(reported[key], measured[key], delta=0.01, msg=key)
+
+    def test_progress_json(self):
+        done = self.render(session(), "--progress", "json", "--block-size", "1024")
+        self.assertEqual(done.returncode, 0)
+        lines = [json.loads(line) for line in done.stderr.split("\n") if line.startswith("{")]
+        self.assertTrue(lines)
+        self.assertEqual(lines[-1]["done_s"], lines[-1]["total_s"])
+        self.assertLessEqual({"done_s", "total_s", "speed", "remaining_s"}, set(lines[0]))
+
+    def test_no_progress_bar_without_a_terminal(self):
+        self.assertNotIn("\r", self.render(session()).stderr)
+
+    def test_null_test(self):
+        path = self.write(session())
+        done = self.run_it("null-test", path, "--backend", "cpu")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("null", done.stdout)
+        done = self.run_it("null-test", path, "--backend", "cpu", "--limit", "-399")
+        self.assertEqual(done.returncode, 1, "differences beyond the limit must fail")
+        self.assert_nothing_written()
+
+    def test_every_help_has_an_example(self):
+        self.assertIn("render", self.run_it("--help").stdout)
+        for command in ("render", "check", "null-test", "measure", "devices"):
+            done = self.run_it(command, "--help")
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("Example: mixdown " + command, done.stdout)
+
+    def test_devices_lists_the_cpu(self):
+        done = self.run_it("devices")
+        self.assertEqual(done.returncode, 0)
+        self.assertTrue(done.stdout.startswith("cpu"))
+
+    def test_devices_without_vulkan(self):
+        done = self.run_it("devices", env={**os.environ, "VK_DRIVER_FILES": "/nowhere.json", "VK_ICD_FILENAMES": "/nowhere.json"})
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("no Vulkan device", done.stdout)
+
+    def test_vulkan_without_a_device_fails_clearly(self):
+        done = self.run_it("render", self.write(session()), "--backend", "vulkan",
+                           env={**os.environ, "VK_DRIVER_FILES": "/nowhere.json", "VK_ICD_FILENAMES": "/nowhere.json"})
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("Vulkan", done.stderr)
+        self.assert_nothing_written()
+
+    def test_check_tells_everything_at_once(self):
+        broken = session(tracks=[
+            {"name": "A", "clips": [{"file": "missing.wav"}], "fader_dB": 3},
+            {"name": "A", "clips": [{"file": "tone.wav"}], "sends": [{"to": "Hal"}]},
+        ], buses=[{"name": "Hall", "channels": 2}])
+        path = self.write(broken)
+        done = self.run_it("check", path)
+        self.assertEqual(done.returncode, 3)
+        for words in ("missing.wav", "fader_db", "Hall"):
+            self.assertIn(words, done.stderr)
+        self.assertGreaterEqual(len(done.stderr.strip().split("\n")), 4, done.stderr)
+
+    # ---- The command line ----
+
+    def test_command_line_mistakes(self):
+        path = self.write(session())
+        for arguments in (
+            [], ["mix"], ["render"], ["render", path, path], ["render", path, "--bakend", "cpu"],
+            ["render", path, "--backend", "gpu"], ["render", path, "--threads", "0"], ["render", path, "--threads", "many"],
+            ["render", path, "--memory", "lots"], ["render", path, "--block-size", "1000"], ["render", path, "--from", "-1"],
+            ["render", path, "--from", "nan"], ["render", path, "--report", "r.html"], ["render", path, "--only"],
+            ["render", path, "--only", "quadro"], ["measure"], ["devices", "all"], ["null-test", path, "--limit", "3"],
+        ):
+            done = self.run_it(*arguments)
+            self.assertEqual(done.returncode, 2, (arguments, done.stderr))
+            self.assertTrue(done.stderr.strip(), arguments)
+            self.assert_nothing_written()
+
+    # ---- Sessions that cannot be ----
+
+    def test_missing_session(self):
+        done = self.run_it("render", self.path("nowhere.json"))
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("nowhere.json", done.stderr)
+
+    def test_syntax_error_has_line_and_column(self):
+        self.refuse('{ "mixdown": 1,\n  "tracks": [ }', "session.json:2:", lines=1)
+
+    def test_unknown_key_suggests_the_nearest(self):
+        self.refuse(session(sample_rat=44100), "sample_rat", "sample_rate")
+
+    def test_bad_audio_files(self):
+        for content in (b"", b"This is no audio file, it is a letter.\n" * 40, b"RIFF\xff\xff\xff\x7fWAVEfmt ", b"\x89PNG\r\n\x1a\n" + bytes(64)):
+            with open(self.path("bad.wav"), "wb") as file:
+                file.write(content)
+            self.refuse(session(tracks=[{"name": "A", "clips": [{"file": "bad.wav"}]}]), "bad.wav", "session.json:")
+
+    def test_truncated_audio_file(self):
+        with open(self.path("tone.wav"), "rb") as file:
+            whole = file.read()
+        with open(self.path("bad.wav"), "wb") as file:
+            file.write(whole[: len(whole) // 2])
+        self.refuse(session(tracks=[{"name": "A", "clips": [{"file": "bad.wav"}]}]), "bad.wav", "truncated")
+
+    def test_bus_loop_is_named_in_full(self):
+        buses = [{"name": "One", "channels": 2, "output": "Two"}, {"name": "Two", "channels": 2, "sends": [{"to": "Three"}]},
+                 {"name": "Three", "channels": 2, "output": "One"}]
+        self.refuse(session(buses=buses), "One", "Two", "Three", "->")
+
+    def test_other_refusals(self):
+        tone = [{"file": "tone.wav"}]
+        self.refuse(session(tracks=[]), "track")
+        self.refuse(session(deliverables=[]), "deliverable")
+        self.refuse(session(deliverables=[{"file": "out.wav", "layout": "7.1.5"}]), "7.1.5", "7.1.4")
+        self.refuse(session(tracks=[{"name": "A", "clips": tone, "output": "Nowhere"}]), "Nowhere")
+        self.refuse(session(tracks=[{"name": "A", "clips": tone, "fader_db": 900}]), "fader_db", "900")
+        self.refuse(session(tracks=[{"name": "A", "clips": [{"file": "tone.wav", "offset_s": 2}]}]), "offset_s", "lasts 1 s")
+        self.refuse(session(length_s=1, tracks=[{"name": "A", "clips": [{"file": "tone.wav", "start_s": 2}]}]), "start_s")
+        self.refuse(session(tracks=[{"name": "A", "clips": tone, "inserts": [{"type": "compressor"}]}]), "compressor", "not built yet")
+        self.refuse(session(tracks=[{"name": "A", "clips": tone, "place": {"object": {"azimuth_deg": 0, "width_deg": 20}}}]),
+                    "width_deg", "not built yet")
+        self.refuse(session(deliverables=[{"file": "out.wav", "layout": "stereo", "loudness_lufs": -14}]), "loudness_lufs",
+                    "not built yet")
+        self.refuse(session(deliverables=[{"file": "out.wav", "layout": "binaural"}]), "binaural", "not built yet")
+        self.refuse(session(deliverables=[{"file": "tone.wav", "layout": "stereo"}]), "tone.wav")
+
+    # ---- Renders that fail ----
+
+    def test_non_finite_samples(self):
+        floats = struct.pack("<4f", 0.0, 0.5, float("nan"), 0.0)
+        header = b"RIFF" + struct.pack("<I", 36 + len(floats)) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 3, 1, 48000, 192000, 4, 32)
+        with open(self.path("bad.wav"), "wb") as file:
+            file.write(header + b"data" + struct.pack("<I", len(floats)) + floats)
+        done = self.render(session(tracks=[{"name": "A", "clips": [{"file": "bad.wav"}]}]))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("bad.wav", done.stderr)
+        self.assertIn("frame 2", done.stderr)
+        self.assert_nothing_written()
+
+    def test_full_disk(self):
+        def small_files():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+
+        done = self.render(session(), preexec_fn=small_files)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("out.wav", done.stderr)
+        self.assert_nothing_written()
+
+    def test_unwritable_folder(self):
+        with open(self.path("bad.wav"), "w") as file:
+            file.write("a file where a folder should be")
+        done = self.render(session(deliverables=[{"file": "bad.wav/out.wav", "layout": "stereo"}]))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("bad.wav", done.stderr)
+        self.assert_nothing_written()
+
+    def test_range_outside_the_session(self):
+        done = self.render(session(), "--from", "5")
+        self.assertIn(done.returncode, (1, 3))
+        self.assertIn("1.000 s", done.stderr)
+        self.assert_nothing_written()
+
+    def test_interrupt_leaves_no_half_files(self):
+        clips = [{"file": "tone.wav", "start_s": i} for i in range(600)]
+        tracks = [{"name": str(n), "clips": clips, "inserts": [{"type": "eq", "bands": [
+            {"type": "bell", "frequency_hz": 100 * (b + 1), "gain_db": 1} for b in range(16)]}]} for n in range(4)]
+        path = self.write(session(tracks=tracks))
+        process = subprocess.Popen([MIXDOWN, "render", path, "--backend", "reference", "--progress", "json"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertTrue(process.stderr.readline().startswith("{"))  # it is at work
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        stdout, stderr = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, stderr)
+        self.assertLess(time.monotonic() - started, 20)
+        self.assertIn("interrupted", stderr)
+        self.assertEqual(stdout, "")
+        self.assert_nothing_written()
+
+    def test_clipping_is_told(self):
+        loud = session(tracks=[{"name": "A", "clips": [{"file": "tone.wav", "gain_db": 20}]}])
+        done = self.render(loud)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("clipped", done.stderr)
+
+    def test_measure_failures(self):
+        done = self.run_it("measure", self.path("tone.wav"), self.path("missing.wav"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("missing.wav", done.stderr)
+        self.assertIn("tone.wav", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
