@@ -9,7 +9,7 @@
  * not only the best. MXD_VULKAN=0 in the environment leaves Vulkan out.
  */
 #include "host/cpu/variants.h"
-#include "kernel_cases.h"
+#include "tests/kernel_cases.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -355,6 +355,135 @@ static void store_tile(const real *tile, uint32_t num_rows, uint32_t at, uint32_
             samples[lane][at + n] = tile[n * VEC_LANES + lane];
 }
 
+/* ---- Few lanes ----------------------------------------------------------- */
+
+/*
+ * One lane would leave all other elements of the registers idle. Instead its
+ * sections lie side by side: element j holds section j, which works j frames
+ * behind the first, and takes what element j - 1 made of the turn before. Up to
+ * MAX_CHAINS lanes share a register.
+ */
+#define MAX_CHAINS (VEC_LANES / 3u) /* with fewer than 3 sections each, tiles are faster */
+
+#if MXD_REAL_BITS == 64
+typedef int64_t vec_bits __attribute__((vector_size(VEC_BYTES)));
+#else
+typedef int32_t vec_bits __attribute__((vector_size(VEC_BYTES)));
+#endif
+
+/* Element j takes element j - 1; element 0 anything. */
+static inline vec shift_elements(vec x)
+{
+#if VEC_BYTES * 8 == 2 * MXD_REAL_BITS
+    return __builtin_shufflevector(x, x, 1, 0);
+#elif VEC_BYTES * 8 == 4 * MXD_REAL_BITS
+    return __builtin_shufflevector(x, x, 3, 0, 1, 2);
+#elif VEC_BYTES * 8 == 8 * MXD_REAL_BITS
+    return __builtin_shufflevector(x, x, 7, 0, 1, 2, 3, 4, 5, 6);
+#else
+    return __builtin_shufflevector(x, x, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14);
+#endif
+}
+
+typedef struct eq_chains {
+    group_section section; /* element lane * length + j: section first + j of that lane */
+    uint32_t num_lanes;
+    uint32_t length;       /* sections side by side for each lane */
+    real *samples[VEC_LANES];
+    vec_bits is_first[VEC_LANES]; /* for each lane: all bits of its first element */
+} eq_chains;
+
+/* What the turn's first elements are fed: each lane's frame n, or silence after the last. */
+static inline vec feed(const eq_chains *chains, vec previous, uint32_t n, uint32_t num_frames)
+{
+    vec_bits x = (vec_bits)shift_elements(previous);
+    for (uint32_t l = 0; l < chains->num_lanes; l++) {
+        real sample = n < num_frames ? chains->samples[l][n] : 0;
+        vec all = sample - (vec){0};
+        x = (x & ~chains->is_first[l]) | ((vec_bits)all & chains->is_first[l]);
+    }
+    return (vec)x;
+}
+
+/* One turn in which only the elements whose frame exists keep their new state. */
+static vec filter_edge(const eq_chains *chains, section_state *state, vec x, uint32_t n, uint32_t num_frames)
+{
+    section_state next = *state;
+    vec y = filter(x, &chains->section, &next);
+    for (uint32_t e = 0; e < chains->num_lanes * chains->length; e++) {
+        uint32_t behind = e % chains->length;
+        if (n < behind || n - behind >= num_frames)
+            continue;
+        state->s1[e] = next.s1[e];
+        state->s2[e] = next.s2[e];
+        state->low1[e] = next.low1[e];
+        state->low2[e] = next.low2[e];
+    }
+    return y;
+}
+
+/* One pass over the whole block: `length` sections of each lane, in place. */
+static void filter_chains(eq_chains *chains, uint32_t num_frames)
+{
+    section_state state = load_state(&chains->section);
+    uint32_t delay = chains->length - 1;
+    vec y = {0};
+    for (uint32_t n = 0; n < num_frames + delay; n++) {
+        vec x = feed(chains, y, n, num_frames);
+        if (n < delay || n >= num_frames)
+            y = filter_edge(chains, &state, x, n, num_frames);
+        else
+            y = filter(x, &chains->section, &state);
+        real elements[VEC_LANES] __attribute__((aligned(ALIGNMENT)));
+        *(vec *)elements = y;
+        for (uint32_t l = 0; n >= delay && l < chains->num_lanes; l++)
+            chains->samples[l][n - delay] = elements[l * chains->length + delay];
+    }
+    store_state(&chains->section, state);
+}
+
+/* sections: what gather_group made of these rows. */
+static void run_chains(group_section *sections, uint32_t num_sections, real *const *samples, uint32_t num_rows,
+                       uint32_t num_frames)
+{
+    eq_chains chains = {.num_lanes = num_rows, .length = VEC_LANES / num_rows};
+    if (chains.length > num_sections)
+        chains.length = num_sections;
+    for (uint32_t l = 0; l < num_rows; l++) {
+        chains.samples[l] = samples[l];
+        chains.is_first[l][l * chains.length] = -1;
+    }
+    for (uint32_t first = 0; first < num_sections; first += chains.length) {
+        group_section *to = &chains.section;
+        memset(to, 0, sizeof *to);
+        for (uint32_t e = 0; e < num_rows * chains.length; e++) {
+            uint32_t l = e / chains.length, j = first + e % chains.length;
+            const group_section none = {0};
+            const group_section *from = j < num_sections ? &sections[j] : &none;
+            to->a2[e] = from->a2[l];
+            to->a3[e] = from->a3[l];
+            to->oma1[e] = from->oma1[l];
+            to->m0[e] = j < num_sections ? from->m0[l] : 1;
+            to->m1[e] = from->m1[l];
+            to->m2[e] = from->m2[l];
+            to->s1[e] = from->s1[l];
+            to->s2[e] = from->s2[l];
+            to->low1[e] = from->low1[l];
+            to->low2[e] = from->low2[l];
+        }
+        filter_chains(&chains, num_frames);
+        for (uint32_t e = 0; e < num_rows * chains.length; e++) {
+            uint32_t l = e / chains.length, j = first + e % chains.length;
+            if (j >= num_sections)
+                continue;
+            sections[j].s1[l] = to->s1[e];
+            sections[j].s2[l] = to->s2[e];
+            sections[j].low1[l] = to->low1[e];
+            sections[j].low2[l] = to->low2[e];
+        }
+    }
+}
+
 typedef struct eq_block {
     cpu_eq *eq;
     const cpu_lanes *lanes;
@@ -379,6 +508,15 @@ static void run_group(void *user, uint32_t index, uint32_t thread)
         samples[l] = lane_of(block->lanes, eq->rows[rows[l]].lane);
 
     gather_group(eq, rows, num_rows, num_sections, scratch->sections);
+    /*
+     * Asked of the whole step, not of this group: the compiler may fuse products
+     * and sums otherwise here and there, and the number of threads must not show.
+     */
+    if (block->num_running <= MAX_CHAINS) {
+        run_chains(scratch->sections, num_sections, samples, num_rows, block->num_frames);
+        scatter_state(eq, rows, num_rows, scratch->sections);
+        return;
+    }
     memset(scratch->tile, 0, TILE_FRAMES * sizeof *scratch->tile);
     real *tile = (real *)scratch->tile;
     for (uint32_t at = 0; at < block->num_frames; at += TILE_FRAMES) {
