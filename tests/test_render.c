@@ -230,7 +230,8 @@ static void test_block_size_does_not_matter(void **state)
             options.block_frames = sizes[i];
             fixture_audio cut = fixture_output(*state, busy, &options);
             snprintf(what, sizeof what, "blocks of %u on backend %d", sizes[i], (int)kinds[k]);
-            assert_nulls(&whole, &cut, -130.0, what);
+            /* Small blocks cut responses into many partitions, each a rounding of its own. */
+            assert_nulls(&whole, &cut, sizes[i] < 1u << 14 ? -125.0 : -130.0, what);
             free(cut.samples);
         }
         free(whole.samples);

@@ -77,8 +77,8 @@ static void check_scene_place(validator *v, const mxd_strip *strip, const mxd_pl
         return;
     if (p->kind == MXD_PLACE_OBJECTS && p->num_objects > 0 && p->num_objects != width)
         v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, place,
-                             "%u object%s for the %u channel%s of \"%.80s\": each channel needs its own", p->num_objects,
-                             plural(p->num_objects), width, plural(width), strip->name);
+                             "%u object%s for the %u channel%s of \"%.80s\": each channel needs its own",
+                             p->num_objects, plural(p->num_objects), width, plural(width), strip->name);
     if (p->kind == MXD_PLACE_BED && p->bed->num_channels != width)
         v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, place,
                              "the bed %s has %u channels, but \"%.80s\" has %u", p->bed->name, p->bed->num_channels,
