@@ -53,11 +53,9 @@ uint32_t mxd_builder_lane(mxd_graph_builder *builder)
     return builder->num_lanes++;
 }
 
-mxd_result mxd_builder_eq(mxd_graph_builder *builder, uint32_t lane, const mxd_svf *sections, uint32_t num_sections,
-                          uint64_t tail_frames)
+mxd_result mxd_builder_eq(mxd_graph_builder *builder, uint32_t lane, const mxd_svf *sections, uint32_t num_sections)
 {
     (void)sections;
-    (void)tail_frames;
     builder->eq_lanes[builder->num_eqs++] = lane;
     builder->eq_sections = num_sections;
     return MXD_OK;

@@ -69,6 +69,7 @@ static void print_render(const mxd_render_result *result)
         printf("%s  %s  %s LUFS  %s LU  %s dBTP\n", d->file, d->layout, cli_level(d->loudness.integrated_lufs, lufs),
                cli_level(d->loudness.range_lu, range), cli_level(d->loudness.true_peak_dbtp, peak));
     }
+    fflush(stdout); /* so that a log of both streams keeps the order */
     for (size_t i = 0; i < result->num_deliverables; i++) {
         const mxd_deliverable_result *d = &result->deliverables[i];
         if (d->num_clipped)

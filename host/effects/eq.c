@@ -289,7 +289,7 @@ static mxd_result eq_emit(const void *opaque, mxd_graph_builder *builder, uint32
     if (params->num_sections == 0)
         return result;
     for (uint32_t i = 0; i < num_inputs && result == MXD_OK; i++)
-        result = mxd_builder_eq(builder, lanes[i], params->sections, params->num_sections, params->tail_frames);
+        result = mxd_builder_eq(builder, lanes[i], params->sections, params->num_sections);
     return result;
 }
 

@@ -23,16 +23,13 @@ static void *copy_of(const void *source, uint32_t count, size_t size)
     return copy;
 }
 
-mxd_result mxd_builder_eq(mxd_graph_builder *builder, uint32_t lane, const mxd_svf *sections, uint32_t num_sections,
-                          uint64_t tail_frames)
+mxd_result mxd_builder_eq(mxd_graph_builder *builder, uint32_t lane, const mxd_svf *sections, uint32_t num_sections)
 {
-    (void)tail_frames; /* the chain asks the effect itself */
     mxd_operation *operation = mxd_graph_add_operation(builder->graph, MXD_OPERATION_EQ, builder->chain);
     if (!operation)
         return MXD_ERROR_MEMORY;
-    mxd_lane *state = &builder->graph->lanes[lane];
     operation->lane = lane;
-    operation->depth = ++state->depth;
+    operation->depth = ++builder->graph->lanes[lane].depth;
     operation->sections = copy_of(sections, num_sections, sizeof *sections);
     operation->num_sections = num_sections;
     return operation->sections ? MXD_OK : MXD_ERROR_MEMORY;

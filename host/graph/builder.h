@@ -15,14 +15,10 @@ uint32_t mxd_builder_sample_rate(const mxd_graph_builder *builder);
 /* A fresh virtual lane. UINT32_MAX when memory runs out. */
 uint32_t mxd_builder_lane(mxd_graph_builder *builder);
 
-/* A cascade on one lane, in place. Sections are copied. tail_frames: until its ringing is below -120 dB. */
-mxd_result mxd_builder_eq(mxd_graph_builder *builder, uint32_t lane, const mxd_svf *sections, uint32_t num_sections,
-                          uint64_t tail_frames);
+/* A cascade on one lane, in place. Sections are copied. */
+mxd_result mxd_builder_eq(mxd_graph_builder *builder, uint32_t lane, const mxd_svf *sections, uint32_t num_sections);
 
-/*
- * A matrix of responses from lanes to fresh lanes. The arrays are copied; the
- * responses must live as long as the session. tail_frames: the longest cell.
- */
+/* A matrix of responses from lanes to fresh lanes. The arrays are copied; the responses must live as long as the session. */
 mxd_result mxd_builder_convolve(mxd_graph_builder *builder, const mxd_convolve_row *row);
 
 /* One input of a fixed mix. */
