@@ -170,6 +170,7 @@ static bool read_pass(mxd_reader *reader, const char *name, mxd_eq_band *band)
             good = false;
         else if (slope != 12 && slope != 24 && slope != 48) {
             mxd_reader_fail(reader, "slope_db_per_octave", "slope_db_per_octave is 12, 24 or 48");
+            slope = 12; /* the gentlest, which has all other parameters: no more problems follow */
             good = false;
         }
         band->slope_db_per_octave = (int)slope;

@@ -230,18 +230,10 @@ void mxd_engine_release(mxd_engine *engine, const mxd_engine_block *block)
 
 static mxd_result set_range(mxd_engine *engine, const mxd_render_options *options)
 {
-    const mxd_session *session = engine->session;
     const mxd_graph *graph = engine->plan.graph;
-    double rate = session->sample_rate;
-    engine->from = options->from_s > 0.0 ? (uint64_t)(options->from_s * rate + 0.5) : 0;
-    engine->to = options->to_s > 0.0 ? (uint64_t)(options->to_s * rate + 0.5) : graph->end_frame;
-    if (engine->to > graph->end_frame)
-        engine->to = graph->end_frame;
-    if (engine->from >= engine->to)
-        return mxd_fail(engine->problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
-                        "there is nothing between %.3f s and %.3f s: the session lasts %.3f s",
-                        (double)engine->from / rate, options->to_s > 0.0 ? options->to_s : (double)engine->to / rate,
-                        (double)graph->end_frame / rate);
+    mxd_result result = mxd_plan_range(graph, options, engine->problems, &engine->from, &engine->to);
+    if (result != MXD_OK)
+        return result;
     uint64_t history = engine->from > graph->history_frames ? engine->from - graph->history_frames : 0;
     engine->start = history - history % engine->plan.block_frames;
     engine->num_blocks = (engine->to - engine->start + engine->plan.block_frames - 1) / engine->plan.block_frames;

@@ -1,5 +1,6 @@
 #include "engine_plan.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,22 @@ static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
 uint64_t mxd_plan_memory(const mxd_plan *plan)
 {
     return host_bytes(plan, plan->block_frames) + mxd_graph_array_bytes(plan->graph) + mxd_backend_memory(plan->backend);
+}
+
+mxd_result mxd_plan_range(const mxd_graph *graph, const mxd_render_options *options, mxd_problems *problems,
+                          uint64_t *from, uint64_t *to)
+{
+    const mxd_session *session = graph->session;
+    double rate = session->sample_rate;
+    *from = options->from_s > 0.0 ? (uint64_t)(options->from_s * rate + 0.5) : 0;
+    *to = options->to_s > 0.0 ? (uint64_t)(options->to_s * rate + 0.5) : graph->end_frame;
+    if (*to > graph->end_frame)
+        *to = graph->end_frame;
+    if (*from >= *to)
+        return mxd_fail(problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
+                        "there is nothing between %.3f s and %.3f s: the session lasts %.3f s", (double)*from / rate,
+                        options->to_s > 0.0 ? options->to_s : (double)*to / rate, (double)graph->end_frame / rate);
+    return MXD_OK;
 }
 
 /* ---- Deliverables ---- */
@@ -133,8 +150,10 @@ static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options,
         }
     }
     return mxd_fail(problems, result, NULL,
-                    "the session needs at least %.0f MiB even with the smallest blocks, and the bound is %.0f MiB; "
-                    "allow more with --memory", (double)needed / 1048576.0, (double)bound / 1048576.0);
+                    "the session needs %.1f MiB %s, and the bound is %.1f MiB; allow more with --memory",
+                    ceil((double)needed / 104857.6) / 10.0,
+                    options->block_frames ? "with blocks of that size" : "even with the smallest blocks",
+                    floor((double)bound / 104857.6) / 10.0);
 }
 
 static mxd_result choose_backend(mxd_plan *plan, const mxd_render_options *options, mxd_problems *problems)

@@ -16,7 +16,7 @@ static char *join(const char *folder, const char *file)
     return path;
 }
 
-static char *output_path(const mxd_session *session, const mxd_deliverable *deliverable, const char *output_dir)
+char *mxd_output_path(const mxd_session *session, const mxd_deliverable *deliverable, const char *output_dir)
 {
     if (!output_dir)
         return join(session->folder, deliverable->file);
@@ -29,7 +29,7 @@ mxd_result mxd_output_file_open(mxd_output_file *file, const mxd_session *sessio
 {
     const mxd_deliverable *deliverable = output->deliverable;
     *file = (mxd_output_file){.deliverable = deliverable, .first_lane = first_lane};
-    file->path = output_path(session, deliverable, output_dir);
+    file->path = mxd_output_path(session, deliverable, output_dir);
     file->meter = mxd_meter_create(deliverable->layout, deliverable->layout->num_channels, session->sample_rate, NULL);
     if (!file->path || !file->meter)
         return MXD_ERROR_MEMORY;

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "output.h"
 #include "report.h"
+#include "targets.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -178,17 +179,6 @@ void mxd_render_result_destroy(mxd_render_result *result)
 
 /* ---- One attempt on one backend ---- */
 
-/* Two deliverables must not end in one file: --output-dir drops their folders. */
-static mxd_result check_paths(const encoder *e, uint32_t index, mxd_problems *problems)
-{
-    for (uint32_t i = 0; i < index; i++)
-        if (strcmp(e->files[i].path, e->files[index].path) == 0)
-            return mxd_fail(problems, MXD_ERROR_ARGUMENT, &(mxd_place){.file = e->files[i].path},
-                            "two deliverables, '%s' and '%s', would be written to this file; render them apart with "
-                            "--only", e->files[i].deliverable->file, e->files[index].deliverable->file);
-    return MXD_OK;
-}
-
 static mxd_result open_files(encoder *e, const mxd_session *session, const mxd_render_options *options,
                              mxd_problems *problems)
 {
@@ -202,8 +192,6 @@ static mxd_result open_files(encoder *e, const mxd_session *session, const mxd_r
         result = mxd_output_file_open(&e->files[i], session, &graph->outputs[i], lane, options->output_dir, problems);
         lane += graph->outputs[i].deliverable->layout->num_channels;
         e->num_files = i + 1;
-        if (result == MXD_OK)
-            result = check_paths(e, i, problems);
     }
     return result;
 }
@@ -230,6 +218,9 @@ static mxd_result attempt(const mxd_session *session, const mxd_render_options *
     pthread_mutex_init(&e.mutex, NULL);
     pthread_cond_init(&e.changed, NULL);
     mxd_result result = mxd_engine_create(session, options, problems, &e.engine);
+    if (result == MXD_OK)
+        result = mxd_targets_check(mxd_engine_graph(e.engine), options,
+                                   mxd_engine_to(e.engine) - mxd_engine_from(e.engine), problems);
     if (result == MXD_OK)
         result = open_files(&e, session, options, problems);
     if (result == MXD_OK)
