@@ -1,6 +1,6 @@
-/* The checks of routing that mxd_session_validate consists of besides those of values. */
-#ifndef MXD_SESSION_ROUTING_H
-#define MXD_SESSION_ROUTING_H
+/* What mxd_session_validate checks of buses that feed each other and of names. */
+#ifndef MXD_SESSION_LOOPS_H
+#define MXD_SESSION_LOOPS_H
 
 #include "../problems.h"
 #include "session.h"
