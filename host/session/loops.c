@@ -10,11 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin)
-{
-    return (mxd_place){.file = session->file, .line = origin->line, .column = origin->column, .path = origin->path};
-}
-
 /* ---- Loops --------------------------------------------------------------- */
 
 /* The index-th bus that a bus feeds: its output first, then its sends; -1 past the last, -2 = none there. */

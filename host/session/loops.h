@@ -2,11 +2,7 @@
 #ifndef MXD_SESSION_LOOPS_H
 #define MXD_SESSION_LOOPS_H
 
-#include "../problems.h"
 #include "session.h"
-
-/* Where an origin of the session lies, for messages. */
-mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin);
 
 /* Tells each bus that feeds itself, with the whole way round. MXD_ERROR_INVALID if there is one. */
 mxd_result mxd_session_check_loops(const mxd_session *session, mxd_problems *problems);
