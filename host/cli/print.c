@@ -3,13 +3,14 @@
 
 #include <math.h>
 #include <signal.h>
+#include <stdatomic.h>
 
-atomic_bool cli_interrupted;
+static atomic_bool interrupted;
 
 static void on_interrupt(int signal_number)
 {
     (void)signal_number;
-    atomic_store(&cli_interrupted, true);
+    atomic_store(&interrupted, true);
 }
 
 void cli_catch_interrupts(void)
@@ -18,6 +19,12 @@ void cli_catch_interrupts(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+bool cli_interrupted(void *user)
+{
+    (void)user;
+    return atomic_load(&interrupted);
 }
 
 void cli_print_problems(const mxd_problems *problems)

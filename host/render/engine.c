@@ -23,7 +23,8 @@ typedef struct output_slot {
 
 struct mxd_engine {
     const mxd_session *session;
-    const atomic_bool *cancel;
+    bool (*is_cancelled)(void *user);   /* as in the options */
+    void *user;
     mxd_problems *problems;
     mxd_plan plan;
     uint64_t from, to, start;           /* frames; start: where computing begins, a multiple of the block */
@@ -191,7 +192,7 @@ mxd_result mxd_engine_next(mxd_engine *engine, const mxd_engine_block **block)
 {
     *block = NULL;
     for (;;) {
-        if (engine->cancel && atomic_load(engine->cancel))
+        if (engine->is_cancelled && engine->is_cancelled(engine->user))
             return MXD_ERROR_CANCELLED;
         double begin = mxd_clock_s();
         mxd_result result = MXD_OK;
@@ -284,7 +285,8 @@ mxd_result mxd_engine_create(const mxd_session *session, const mxd_render_option
     if (!engine)
         return MXD_ERROR_MEMORY;
     engine->session = session;
-    engine->cancel = options->cancel;
+    engine->is_cancelled = options->is_cancelled;
+    engine->user = options->user;
     engine->problems = problems;
     pthread_mutex_init(&engine->mutex, NULL);
     pthread_cond_init(&engine->changed, NULL);
