@@ -137,10 +137,10 @@ static void write_json(FILE *json, bool first, const kernel_case *test, const be
     if (!json)
         return;
     fprintf(json,
-            "%s\n  {\"kernel\": \"%s\", \"case\": \"%s\", \"target\": \"%s\", \"device\": \"%s\", \"driver\": \"%s\", "
+            "%s\n  {\"commit\": \"%s\", \"kernel\": \"%s\", \"case\": \"%s\", \"target\": \"%s\", \"device\": \"%s\", \"driver\": \"%s\", "
             "\"block_frames\": %u, \"num_blocks\": %u, \"prepare_s\": %.6g, \"wall_s\": %.6g, \"kernel_s\": %.6g, "
             "\"transfer_s\": %.6g, \"lane_frames\": %.0f, \"memory_bytes\": %llu}",
-            first ? "" : ",", kernel_name(test->kernel), test->name, target->name, device, driver, test->block_frames,
+            first ? "" : ",", MXD_COMMIT, kernel_name(test->kernel), test->name, target->name, device, driver, test->block_frames,
             m->num_blocks, m->prepare_s, m->wall_s, m->kernel_s, m->transfer_s, m->lane_frames,
             (unsigned long long)m->memory);
 }
@@ -177,6 +177,7 @@ static void print_devices(const bench_options *options)
 {
     bench_target targets[16];
     uint32_t count = list_targets(options, targets, 16);
+    printf("commit %s\n", MXD_COMMIT);
     for (uint32_t i = 0; i < count; i++) {
         const mxd_backend_params params = {.num_lanes = 1, .block_frames = 256, .num_threads = targets[i].threads,
                                            .device = targets[i].device, .blocks_in_flight = 1};

@@ -13,9 +13,9 @@
  *   common name: "4+7+0" is "7.1.4".
  *
  * Errors: every fallible function returns an mxd_result, and what went wrong,
- * where, and what to do is added to the mxd_problems that the caller gives.
- * After an error what would have been returned by pointer is NULL. Arguments
- * are not NULL unless it is said that they may be. Strings are UTF-8.
+ * where, and what to do is added to the mxd_problems that the caller gives, who
+ * may give NULL. After an error what would have been returned by pointer is
+ * NULL. Other arguments are not NULL unless it is said that they may be.
  * Threads: an object is used by one thread at a time, except for a session,
  * which several calls may read at once; different objects are independent of
  * each other.
