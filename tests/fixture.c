@@ -23,7 +23,7 @@ void fixture_create(fixture *f)
     assert_non_null(f->problems);
 }
 
-static void remove_folder(const char *folder)
+void fixture_remove(const char *folder)
 {
     DIR *entries = opendir(folder);
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
@@ -33,7 +33,7 @@ static void remove_folder(const char *folder)
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode))
-            remove_folder(path);
+            fixture_remove(path);
         else
             unlink(path);
     }
@@ -44,7 +44,7 @@ static void remove_folder(const char *folder)
 
 void fixture_destroy(fixture *f)
 {
-    remove_folder(f->folder);
+    fixture_remove(f->folder);
     mxd_problems_destroy(f->problems);
 }
 
@@ -95,12 +95,12 @@ void fixture_wav(const fixture *f, const char *name, uint32_t rate, uint32_t cha
 
 void fixture_text(const fixture *f, const char *name, const char *text)
 {
-    fixture_bytes(f, name, text, strlen(text));
+    fixture_bytes(fixture_path(f, name), text, strlen(text));
 }
 
-void fixture_bytes(const fixture *f, const char *name, const void *bytes, size_t size)
+void fixture_bytes(const char *path, const void *bytes, size_t size)
 {
-    FILE *file = fopen(fixture_path(f, name), "wb");
+    FILE *file = fopen(path, "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, size, file), size);
     assert_int_equal(fclose(file), 0);

@@ -23,7 +23,7 @@ static int set_up(void **state)
     fixture_wav(&f, "whole.wav", 48000, 1, 4800, fixture_noise);
     size_t size;
     unsigned char *bytes = fixture_load(fixture_path(&f, "whole.wav"), &size);
-    fixture_bytes(&f, "truncated.wav", bytes, size - (4800 - 478) * sizeof(float));
+    fixture_bytes(fixture_path(&f, "truncated.wav"), bytes, size - (4800 - 478) * sizeof(float));
     free(bytes);
     fixture_text(&f, "empty.wav", "");
     fixture_text(&f, "foreign.wav", "this is text, not sound\n");

@@ -120,7 +120,7 @@ static void test_odd_files(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         mxd_problems *problems = mxd_problems_create();
         mxd_session *session = NULL;
-        fixture_bytes(f, "session.json", cases[i].bytes, cases[i].size);
+        fixture_bytes(fixture_path(f, "session.json"), cases[i].bytes, cases[i].size);
         assert_int_equal(mxd_session_load(fixture_path(f, "session.json"), problems, &session), MXD_ERROR_INVALID);
         fixture_print(problems);
         assert_int_equal(mxd_problems_count(problems), 1);
@@ -193,7 +193,7 @@ static void test_flood(void **state)
     for (int i = 0; i < 3000; i++)
         length += (size_t)sprintf(text + length, "\"key number %d\": 0,\n", i);
     length += (size_t)sprintf(text + length, "\"end\": 0}");
-    fixture_bytes(f, "session.json", text, length);
+    fixture_bytes(fixture_path(f, "session.json"), text, length);
     free(text);
     mxd_problems *problems = mxd_problems_create();
     mxd_session *session = NULL;
