@@ -31,7 +31,7 @@ typedef struct mxd_backend_params {
     uint32_t num_lanes;         /* >= 1 */
     uint32_t block_frames;      /* capacity of a lane: a power of two in 2^8..2^20 */
     uint32_t num_threads;       /* cpu, reference: 0 = all cores */
-    uint32_t device;            /* vulkan: index as mxd_backend_devices lists them */
+    uint32_t device;            /* vulkan: index as mxd_vulkan_devices lists them */
     uint32_t blocks_in_flight;  /* how many blocks may be submitted before the first is waited for: 1..4 */
 } mxd_backend_params;
 

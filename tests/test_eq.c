@@ -3,6 +3,7 @@
  * biquads by the cookbook's digital formulas; and how long it rings.
  */
 #include "host/effects/eq.h"
+#include "sections.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +29,7 @@ static double complex band_response(const mxd_eq_band *band, double frequency_hz
     const uint32_t num_sections = mxd_eq_design(band, rate, sections);
     double complex response = 1.0;
     for (uint32_t i = 0; i < num_sections; i++)
-        response *= mxd_svf_response(&sections[i], frequency_hz, rate);
+        response *= section_response(&sections[i], frequency_hz, rate);
     return response;
 }
 

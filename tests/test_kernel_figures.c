@@ -3,8 +3,8 @@
  * textbooks say of filters, a published convolution, copies and silence; and
  * what must not be slow.
  */
-#include "direct_form.h"
 #include "host/cpu/variants.h"
+#include "sections.h"
 
 #include <math.h>
 #include <setjmp.h>

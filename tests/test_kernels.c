@@ -4,9 +4,9 @@
  *
  * MXD_SEED=N repeats a run with another seed; MXD_VERBOSE=1 prints every error.
  */
-#include "direct_form.h"
 #include "host/cpu/variants.h"
 #include "kernel_cases.h"
+#include "sections.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* The synthetic room's decay, correlation and determinism. */
-#include "direct_form.h"
 #include "host/effects/eq.h"
 #include "host/effects/impulse_response.h"
+#include "sections.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,6 +6,7 @@
 #include "convolver.h"
 
 #include "../graph/builder.h"
+#include "../graph/envelope.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -207,11 +208,6 @@ static uint64_t convolver_tail_frames(const void *params, uint32_t num_inputs)
 
 /* ---- Emitting ------------------------------------------------------------ */
 
-static double gain_of(double level_db)
-{
-    return level_db == -HUGE_VAL ? 0.0 : pow(10.0, level_db / 20.0);
-}
-
 static mxd_result emit_wet(const mxd_convolver *convolver, mxd_graph_builder *builder, const uint32_t *inputs,
                            uint32_t num_inputs, const uint32_t *outputs, uint32_t num_outputs)
 {
@@ -222,7 +218,7 @@ static mxd_result emit_wet(const mxd_convolver *convolver, mxd_graph_builder *bu
         free(cells);
         return MXD_ERROR_MEMORY;
     }
-    double gain = gain_of(convolver->wet_db);
+    double gain = mxd_gain_of_db(convolver->wet_db);
     if (!convolver->as_is)
         gain /= sqrt(total_energy(convolver, response, num_inputs));
     uint32_t num_cells = 0;
@@ -257,7 +253,7 @@ static mxd_result emit_dry(const mxd_convolver *convolver, mxd_graph_builder *bu
     mxd_builder_edge edges[2];
     uint32_t num_edges = 0;
     if (has_dry)
-        edges[num_edges++] = (mxd_builder_edge){inputs[num_inputs == 1 ? 0 : output], gain_of(convolver->dry_db)};
+        edges[num_edges++] = (mxd_builder_edge){inputs[num_inputs == 1 ? 0 : output], mxd_gain_of_db(convolver->dry_db)};
     else /* neither wet nor dry: silence */
         edges[num_edges++] = (mxd_builder_edge){inputs[0], 0.0};
     if (has_wet)

@@ -73,18 +73,6 @@ uint32_t mxd_eq_design(const mxd_eq_band *band, double sample_rate, mxd_svf sect
     return 0;
 }
 
-double complex mxd_svf_response(const mxd_svf *section, double frequency_hz, double sample_rate)
-{
-    const double w = tan(pi * frequency_hz / sample_rate) / section->g; /* p = j w */
-    const double m0 = section->m0, m1 = section->m1, m2 = section->m2, k = section->k;
-    /* Divided by w^2 above the centre, so that nothing overflows at Nyquist. */
-    if (w > 1.0) {
-        const double v = 1.0 / w;
-        return (-m0 + (m0 + m2) * v * v + (m0 * k + m1) * v * I) / (-1.0 + v * v + k * v * I);
-    }
-    return (m0 + m2 - m0 * w * w + (m0 * k + m1) * w * I) / (1.0 - w * w + k * w * I);
-}
-
 /* -ln of the radius of the section's slowest pole, > 0: p^2 + k p + 1 = 0 with z = (1 + g p) / (1 - g p). */
 static double decay_per_frame(const mxd_svf *section)
 {

@@ -12,8 +12,6 @@
 
 #include "../backend.h"
 
-#include <complex.h>
-
 typedef enum mxd_eq_type {
     MXD_EQ_HIGH_PASS,
     MXD_EQ_LOW_PASS,
@@ -40,9 +38,6 @@ typedef struct mxd_eq_band {
 
 /* Writes the band's sections, returns how many: 0 where the band changes nothing (0 dB), at most 4. */
 uint32_t mxd_eq_design(const mxd_eq_band *band, double sample_rate, mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS]);
-
-/* The exact complex response of a section at frequency_hz, 0..sample_rate / 2. */
-double complex mxd_svf_response(const mxd_svf *section, double frequency_hz, double sample_rate);
 
 /*
  * Frames after which the ringing that a full-scale input can leave in the cascade
