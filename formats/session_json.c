@@ -5,6 +5,8 @@
  */
 #include "session_parts.h"
 
+#include "../host/path.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,13 +67,9 @@ char *mxd_loader_copy(mxd_loader *loader, const char *string)
 
 char *mxd_loader_path(mxd_loader *loader, const char *file)
 {
-    const char *folder = loader->session->folder;
-    if (file[0] == '/' || strcmp(folder, ".") == 0)
-        return mxd_loader_copy(loader, file);
-    size_t size = strlen(folder) + strlen(file) + 2;
-    char *path = mxd_loader_alloc(loader, size, 1);
-    if (path)
-        snprintf(path, size, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", file);
+    char *path = mxd_path_join(loader->session->folder, file);
+    if (!path)
+        loader->out_of_memory = true;
     return path;
 }
 

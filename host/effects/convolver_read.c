@@ -2,25 +2,10 @@
 #include "convolver.h"
 
 #include "../../formats/reader.h"
+#include "../path.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* path as it can be opened: relative paths start at the session's folder. To be freed; NULL: memory ran out. */
-static char *join(const char *folder, const char *path)
-{
-    const size_t size = strlen(folder) + strlen(path) + 2;
-    char *joined = malloc(size);
-    if (!joined)
-        return NULL;
-    if (path[0] == '/')
-        snprintf(joined, size, "%s", path);
-    else
-        snprintf(joined, size, "%s/%s", folder, path);
-    return joined;
-}
 
 /* ---- The synthetic room -------------------------------------------------- */
 
@@ -98,7 +83,7 @@ static mxd_convolver *read_file(mxd_reader *insert, const mxd_effect_context *co
     if (!name || !good)
         return NULL;
     mxd_convolver *convolver = mxd_convolver_create(context->sample_rate, false);
-    char *path = join(context->folder, name);
+    char *path = mxd_path_join(context->folder, name);
     if (!convolver || !path) {
         mxd_reader_fail(insert, NULL, "memory ran out");
         goto fail;

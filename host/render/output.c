@@ -1,27 +1,16 @@
 #include "output.h"
 
-#include <stdio.h>
+#include "../path.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-/* folder/file, or file itself where that is absolute. NULL when memory runs out. */
-static char *join(const char *folder, const char *file)
-{
-    if (file[0] == '/')
-        return strdup(file);
-    size_t size = strlen(folder) + strlen(file) + 2;
-    char *path = malloc(size);
-    if (path)
-        snprintf(path, size, "%s/%s", folder, file);
-    return path;
-}
 
 char *mxd_output_path(const mxd_session *session, const mxd_deliverable *deliverable, const char *output_dir)
 {
     if (!output_dir)
-        return join(session->folder, deliverable->file);
+        return mxd_path_join(session->folder, deliverable->file);
     const char *slash = strrchr(deliverable->file, '/');
-    return join(output_dir, slash ? slash + 1 : deliverable->file);
+    return mxd_path_join(output_dir, slash ? slash + 1 : deliverable->file);
 }
 
 mxd_result mxd_output_file_open(mxd_output_file *file, const mxd_session *session, const mxd_output *output,
