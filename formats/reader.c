@@ -12,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No session is longer: keeps frame numbers (at 384 kHz) exact in doubles and far from overflow. */
-#define MAX_TIME_S (366.0 * 86400.0)
-
 typedef struct entry {
     const char *key; /* NULL for items */
     json_t *value;
@@ -169,7 +166,7 @@ bool mxd_read_refuse(mxd_reader *reader, const char *key, const char *what)
     const mxd_json_node *node = &reader->document->places.nodes[e->node];
     entry_place(reader, e);
     const mxd_place place = mxd_document_place(reader->document, node->key_offset, e->path);
-    report(reader, MXD_SEVERITY_ERROR, &place, "\"%s\": %s is not built yet", key, what ? what : "this");
+    report(reader, MXD_SEVERITY_ERROR, &place, "\"%s\": %s is not built yet", key, what);
     return true;
 }
 
@@ -314,7 +311,7 @@ bool mxd_read_integer(mxd_reader *reader, const char *key, mxd_need need, int64_
 bool mxd_read_time(mxd_reader *reader, const char *key, mxd_need need, uint32_t sample_rate, uint64_t *frames)
 {
     double seconds = 0.0;
-    if (!mxd_read_number(reader, key, need, 0.0, MAX_TIME_S, &seconds))
+    if (!mxd_read_number(reader, key, need, 0.0, MXD_MAX_TIME_S, &seconds))
         return false;
     *frames = (uint64_t)llround(seconds * sample_rate);
     return true;

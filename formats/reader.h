@@ -14,6 +14,9 @@
 
 typedef struct mxd_reader mxd_reader;
 
+/* 366 days. No session is longer: keeps frame numbers (at 384 kHz) exact in doubles and far from overflow. */
+#define MXD_MAX_TIME_S (366.0 * 86400.0)
+
 /* Whether the object holds the key (asks for it). */
 bool mxd_read_has(mxd_reader *reader, const char *key);
 
@@ -35,7 +38,7 @@ bool mxd_read_name(mxd_reader *reader, const char *key, mxd_need need, const cha
 /* One of names[0..num_names): *value = its index; otherwise the message lists them. */
 bool mxd_read_choice(mxd_reader *reader, const char *key, mxd_need need, const char *const *names, size_t num_names,
                      int *value);
-/* Seconds >= 0, rounded to the nearest frame at sample_rate; at most 366 days. */
+/* Seconds >= 0, rounded to the nearest frame at sample_rate; at most MXD_MAX_TIME_S. */
 bool mxd_read_time(mxd_reader *reader, const char *key, mxd_need need, uint32_t sample_rate, uint64_t *frames);
 
 /*

@@ -9,11 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-#define MIN_LEVEL_DB (-144.0)
-#define MAX_LEVEL_DB 48.0
-#define MAX_CHANNELS 64
 /* People write times to the millisecond: a length that passes the file's end by less is meant to end there. */
 #define LENGTH_TOLERANCE_S 1e-3
 
@@ -113,17 +108,14 @@ static void load_fade(mxd_loader *loader, mxd_reader *reader, const char *key, m
     mxd_reader_close(child);
 }
 
+_Static_assert(MXD_AUDIO_MAX_CHANNELS <= MXD_MAX_CHANNELS, "a file's channels must fit a track");
+
 /* The channels that a clip gives, after "channel"; 0 with a problem. */
 static uint32_t resolve_channels(mxd_reader *reader, const mxd_clip *clip)
 {
     if (clip->channel >= (int)clip->file_channels) {
         mxd_reader_fail(reader, "channel", "\"channel\" is %d, but the file has %u: they count from 0", clip->channel,
                         clip->file_channels);
-        return 0;
-    }
-    if (clip->channel < 0 && clip->file_channels > MAX_CHANNELS) {
-        mxd_reader_fail(reader, "file", "the file has %u channels, but a track has at most %d; choose one with "
-                                        "\"channel\"", clip->file_channels, MAX_CHANNELS);
         return 0;
     }
     return clip->channel >= 0 ? 1 : clip->file_channels;
@@ -188,7 +180,7 @@ static uint32_t load_clip(mxd_loader *loader, mxd_reader *reader, mxd_clip *clip
     if (mxd_read_time(reader, "length_s", MXD_OPTIONAL, rate, &wanted) && wanted == 0)
         mxd_reader_fail(reader, "length_s",
                         "\"length_s\" must be longer than 0; leave it out to play to the file's end");
-    mxd_read_level(reader, "gain_db", MXD_OPTIONAL, MIN_LEVEL_DB, MAX_LEVEL_DB, &clip->gain_db);
+    mxd_read_level(reader, "gain_db", MXD_OPTIONAL, MXD_MIN_LEVEL_DB, MXD_MAX_LEVEL_DB, &clip->gain_db);
     bool good_channel = !mxd_read_has(reader, "channel") ||
                         mxd_read_integer(reader, "channel", MXD_REQUIRED, 0, 1023, &channel);
     clip->channel = (int)channel;
@@ -214,8 +206,7 @@ static void check_widths(mxd_loader *loader, const mxd_track *track, const uint3
     for (uint32_t i = 0; i < track->num_clips; i++) {
         if (widths[i] == 0 || widths[i] == width || (widths[i] == 1 && width == 2))
             continue;
-        const mxd_origin *origin = &track->clips[i].origin;
-        const mxd_place place = {loader->session->file, origin->line, origin->column, origin->path};
+        const mxd_place place = mxd_session_place(loader->session, &track->clips[i].origin);
         mxd_fail(loader->problems, MXD_ERROR_INVALID, &place,
                  "the clip has %u channel%s, but the track has %u%s", widths[i], widths[i] == 1 ? "" : "s", width,
                  explicit_width ? " by its \"channels\"" : " (as many as its widest clip)");
@@ -227,7 +218,7 @@ void mxd_load_clips(mxd_loader *loader, mxd_reader *reader, mxd_track *track)
     int64_t explicit_width = 0;
     bool given = mxd_read_has(reader, "channels");
     if (given)
-        mxd_read_integer(reader, "channels", MXD_REQUIRED, 1, MAX_CHANNELS, &explicit_width);
+        mxd_read_integer(reader, "channels", MXD_REQUIRED, 1, MXD_MAX_CHANNELS, &explicit_width);
     mxd_reader *array = mxd_read_array(reader, "clips", MXD_REQUIRED);
     if (!array)
         return;

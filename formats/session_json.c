@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 static const mxd_planned_key planned_session_keys[] = {
     {"tempo", "a tempo"},
     {"tempo_map", "a tempo map"},
@@ -228,7 +226,7 @@ static void load_buses(mxd_loader *loader, mxd_reader *root)
         }
         load_name(loader, reader, strip);
         int64_t channels = 0;
-        mxd_read_integer(reader, "channels", MXD_REQUIRED, 1, 64, &channels);
+        mxd_read_integer(reader, "channels", MXD_REQUIRED, 1, MXD_MAX_CHANNELS, &channels);
         strip->num_source_channels = (uint32_t)channels;
         mxd_load_strip(loader, reader, strip);
         mxd_reader_close(reader);

@@ -10,10 +10,17 @@
 #ifndef MXD_FORMATS_SESSION_PARTS_H
 #define MXD_FORMATS_SESSION_PARTS_H
 
+#include "../host/effects/effect.h"
 #include "audio_file.h"
 #include "reader.h"
 
 #define MXD_OUTPUT_UNKNOWN (-2)
+
+/* Range of every level in a session. -144 dB lies under the last bit of 24. */
+#define MXD_MIN_LEVEL_DB (-144.0)
+#define MXD_MAX_LEVEL_DB 48.0
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* What is known of the files that clips name: each is opened once. */
 typedef struct mxd_probe_cache {

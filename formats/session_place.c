@@ -4,8 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 /* Ten turns either way: a position may circle, since azimuths move as numbers between two times. */
 #define MAX_AZIMUTH_DEG 3600.0
 

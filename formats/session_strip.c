@@ -1,17 +1,9 @@
 /* What tracks and buses have in common: inserts, fader, sends, automation, output, place. */
 #include "session_parts.h"
 
-#include "../host/effects/effect.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* Range of every level in a session. -144 dB lies under the last bit of 24. */
-#define MIN_LEVEL_DB (-144.0)
-#define MAX_LEVEL_DB 48.0
 
 static const mxd_planned_key planned_strip_keys[] = {
     {"group", "a fader group"},
@@ -85,7 +77,7 @@ static void load_send(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
     mxd_send *send = &strip->sends[strip->num_sends];
     int bus = mxd_read_bus(loader, reader, "to", MXD_REQUIRED);
     int tap = MXD_TAP_POST_FADER;
-    mxd_read_level(reader, "gain_db", MXD_OPTIONAL, MIN_LEVEL_DB, MAX_LEVEL_DB, &send->gain_db);
+    mxd_read_level(reader, "gain_db", MXD_OPTIONAL, MXD_MIN_LEVEL_DB, MXD_MAX_LEVEL_DB, &send->gain_db);
     mxd_read_choice(reader, "tap", MXD_OPTIONAL, taps, COUNT(taps), &tap);
     mxd_read_refuse(reader, "pan", "a pan of the send's own");
     mxd_read_refuse(reader, "mute", "a mute of the send's own");
@@ -129,12 +121,12 @@ static void load_point(mxd_loader *loader, mxd_reader *points, size_t index, mxd
     if (!good) {
         mxd_reader_fail(pair, NULL, "a point must be [time in seconds, value]");
     } else {
-        good = mxd_item_number(pair, 0, 0.0, 366.0 * 86400.0, &time_s);
+        good = mxd_item_number(pair, 0, 0.0, MXD_MAX_TIME_S, &time_s);
         if (automation->parameter == MXD_PARAMETER_PAN)
             good = mxd_item_number(pair, 1, -1.0, 1.0, &value) && good;
         else /* lower than the lowest level there is silence, so that a fade may run to it */
-            good = mxd_item_level(pair, 1, -1000.0, MAX_LEVEL_DB, &value) && good;
-        if (automation->parameter != MXD_PARAMETER_PAN && value <= MIN_LEVEL_DB)
+            good = mxd_item_level(pair, 1, -1000.0, MXD_MAX_LEVEL_DB, &value) && good;
+        if (automation->parameter != MXD_PARAMETER_PAN && value <= MXD_MIN_LEVEL_DB)
             value = -HUGE_VAL;
     }
     uint64_t frame = (uint64_t)llround(time_s * loader->session->sample_rate);
@@ -227,7 +219,7 @@ static void load_automation(mxd_loader *loader, mxd_reader *reader, mxd_strip *s
 
 void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
 {
-    mxd_read_level(reader, "fader_db", MXD_OPTIONAL, MIN_LEVEL_DB, MAX_LEVEL_DB, &strip->fader_db);
+    mxd_read_level(reader, "fader_db", MXD_OPTIONAL, MXD_MIN_LEVEL_DB, MXD_MAX_LEVEL_DB, &strip->fader_db);
     mxd_read_bool(reader, "mute", MXD_OPTIONAL, &strip->mute);
     mxd_read_bool(reader, "solo", MXD_OPTIONAL, &strip->solo);
     mxd_load_inserts(loader, reader, &strip->inserts, &strip->num_inserts);

@@ -27,8 +27,6 @@
 /* Blocks measured between two waits for the threads: what of 12 channels still fits a second-level cache. */
 #define ROUND_BLOCKS 8
 
-#define MAX_CHANNELS 64
-
 typedef struct channel {
     double weight; /* of its energy; 0 = left out of loudness */
     float *pending;
@@ -338,7 +336,7 @@ static void copy_finite(float *to, const float *from, uint32_t num_frames, bool 
 static mxd_result measure_cleaned(mxd_meter *m, const float *const *channels, uint64_t first_frame,
                                   uint32_t num_blocks)
 {
-    const float *clean[MAX_CHANNELS];
+    const float *clean[MXD_MAX_LAYOUT_CHANNELS];
     for (uint32_t c = 0; c < m->num_channels; c++) {
         channel *ch = &m->channels[c];
         if (!ch->clean)
@@ -396,7 +394,7 @@ mxd_result mxd_meter_push(mxd_meter *m, const float *const *channels, uint32_t n
         m->num_pending += n;
         at += n;
         if (m->num_pending == m->block_frames) {
-            const float *pending[MAX_CHANNELS];
+            const float *pending[MXD_MAX_LAYOUT_CHANNELS];
             for (uint32_t c = 0; c < m->num_channels; c++)
                 pending[c] = m->channels[c].pending;
             m->num_pending = 0;
