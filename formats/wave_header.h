@@ -1,5 +1,4 @@
-/* The header of a WAVE file, up to its first sample: RIFF, or RF64 (EBU Tech 3306) where 32 bits cannot tell its size.
- */
+/* The header of a WAVE file, up to its first sample: RIFF, or RF64 (EBU Tech 3306) where 32 bits cannot hold its size. */
 #ifndef MXD_FORMATS_WAVE_HEADER_H
 #define MXD_FORMATS_WAVE_HEADER_H
 

@@ -35,11 +35,10 @@ static void read_cpu_name(char *name, size_t size)
 
 mxd_result mxd_devices_list(mxd_problems *problems, mxd_devices **out)
 {
-    (void)problems;
     device_list *all = calloc(1, sizeof *all);
     *out = NULL;
     if (!all)
-        return MXD_ERROR_MEMORY;
+        return mxd_fail(problems, MXD_ERROR_MEMORY, NULL, "memory ran out while devices were being listed");
     read_cpu_name(all->cpu_name, sizeof all->cpu_name);
     all->devices[0] = (mxd_device){.backend = MXD_BACKEND_CPU, .name = all->cpu_name, .driver = mxd_cpu_best()->simd,
                                    .usable = true, .remark = ""};

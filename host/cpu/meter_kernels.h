@@ -29,12 +29,15 @@ typedef struct mxd_k_state {
  * other frames.
  */
 #define MXD_TRUE_PEAK_HISTORY 23
+/* Input frames that an interpolated value depends on. */
+#define MXD_TRUE_PEAK_TAPS_4X 12
+#define MXD_TRUE_PEAK_TAPS_2X 24
 #define MXD_TRUE_PEAK_MAX_TAPS 24
 #define MXD_TRUE_PEAK_MAX_PHASES 3
 
 typedef struct mxd_true_peak_filter {
     uint32_t num_phases; /* interpolated values a frame: 3, 1, or 0 (sample peak only) */
-    uint32_t num_taps;   /* of each phase: 12 or 24 */
+    uint32_t num_taps;   /* of each phase: MXD_TRUE_PEAK_TAPS_4X or _2X */
     double taps[MXD_TRUE_PEAK_MAX_PHASES][MXD_TRUE_PEAK_MAX_TAPS]; /* y[n] = sum of taps[k] x[n - k] */
     double gain;         /* the largest phase's sum of |taps|: no output exceeds it times the largest input */
 } mxd_true_peak_filter;

@@ -1,7 +1,7 @@
 /*
  * True peak (ITU-R BS.1770-5 annex 2): the largest magnitude of the signal
  * interpolated to 4 or 2 times its rate, frames across SIMD lanes. The filter
- * comes from host/measure/meter.c. A stretch whose largest input times the
+ * comes from host/measure/filters.c. A stretch whose largest input times the
  * filter's gain stays below the peak found so far is not interpolated at all:
  * of real programme that is nearly all, and the result is the same.
  */
@@ -130,7 +130,8 @@ static inline __attribute__((always_inline)) real interpolate(const spread_taps 
 static real interpolate_chunk(const mxd_true_peak_filter *filter, const spread_taps *taps, const float *x,
                               uint32_t num_frames)
 {
-    return filter->num_phases == 3 ? interpolate(taps, x, num_frames, 3, 12) : interpolate(taps, x, num_frames, 1, 24);
+    return filter->num_phases == 3 ? interpolate(taps, x, num_frames, 3, MXD_TRUE_PEAK_TAPS_4X)
+                                   : interpolate(taps, x, num_frames, 1, MXD_TRUE_PEAK_TAPS_2X);
 }
 
 static void spread(const mxd_true_peak_filter *filter, spread_taps *taps)

@@ -1,8 +1,6 @@
 /*
  * What an insert is. One file an insert (host/effects/NAME.c) that defines one
- * mxd_effect; the table in effect.c lists them. To add one: write NAME.c, add a
- * line to the table, its kernels (shaders/NAME.h, shaders/NAME.comp,
- * host/cpu/NAME.c), its cases in tests/, its entry in the schema and README.
+ * mxd_effect; the table in effect.c lists them. README.md says how to add one.
  */
 #ifndef MXD_EFFECTS_EFFECT_H
 #define MXD_EFFECTS_EFFECT_H

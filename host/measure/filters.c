@@ -41,10 +41,6 @@ void mxd_k_weighting_design(uint32_t sample_rate, mxd_k_weighting *weighting)
     weighting->high_pass_a[1] = (1.0 - k / high_pass_q + k * k) / a0;
 }
 
-/* Input frames on either side of an interpolated value that it depends on. */
-#define TAPS_4X 12
-#define TAPS_2X 24
-
 /*
  * sin(x)/x under a Hann window that reaches TAPS / 2 input frames to either side. Annex 2 states what an
  * interpolator must do and prints one that does it; this is another of the same order. It keeps the input frames as
@@ -57,7 +53,7 @@ void mxd_true_peak_design(uint32_t sample_rate, mxd_true_peak_filter *filter)
     memset(filter, 0, sizeof(*filter));
     uint32_t factor = sample_rate < 96000 ? 4 : sample_rate < 192000 ? 2 : 1;
     filter->num_phases = factor - 1;
-    filter->num_taps = factor == 4 ? TAPS_4X : TAPS_2X;
+    filter->num_taps = factor == 4 ? MXD_TRUE_PEAK_TAPS_4X : MXD_TRUE_PEAK_TAPS_2X;
     for (uint32_t p = 0; p < filter->num_phases; p++) {
         double sum = 0.0;
         for (uint32_t k = 0; k < filter->num_taps; k++) {
