@@ -18,17 +18,18 @@ uint32_t mxd_plan_output_lanes(const mxd_graph *graph)
     return count;
 }
 
-/* Bytes of sources and outputs for a block size. */
+/* Bytes of sources, outputs and the block's description for a block size; UINT64_MAX = beyond all bounds. */
 static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
 {
     uint64_t lanes = (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes +
                      (uint64_t)plan->num_output_slots * mxd_plan_output_lanes(plan->graph);
-    return lanes * block_frames * sizeof(float);
+    uint64_t bytes = lanes * block_frames * sizeof(float), arrays = mxd_graph_array_bytes(plan->graph, block_frames);
+    return arrays < UINT64_MAX - bytes ? bytes + arrays : UINT64_MAX;
 }
 
 uint64_t mxd_plan_memory(const mxd_plan *plan)
 {
-    return host_bytes(plan, plan->block_frames) + mxd_graph_array_bytes(plan->graph) + mxd_backend_memory(plan->backend);
+    return host_bytes(plan, plan->block_frames) + mxd_backend_memory(plan->backend);
 }
 
 /* ---- Deliverables ---- */
@@ -112,7 +113,8 @@ static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options,
     for (uint32_t frames = largest; frames >= smallest; frames /= 2) {
         uint64_t lanes = (uint64_t)plan->graph->num_physical_lanes * frames *
                          (plan->kind == MXD_BACKEND_REFERENCE ? sizeof(double) : sizeof(float));
-        needed = lanes + host_bytes(plan, frames);
+        uint64_t host = host_bytes(plan, frames);
+        needed = host < UINT64_MAX - lanes ? host + lanes : UINT64_MAX;
         if (needed > bound)
             continue;
         mxd_problems *aside = mxd_problems_create();
