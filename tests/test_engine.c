@@ -67,6 +67,14 @@ static void assert_nulls(const fixture_audio *a, const fixture_audio *b, double 
         fail_msg("%s: %.1f dBFS", what, difference);
 }
 
+static mxd_session *load(fixture *f, const char *json)
+{
+    mxd_session *session = NULL;
+    fixture_text(f, "session.json", json);
+    assert_int_equal(mxd_session_load(fixture_path(f, "session.json"), f->problems, &session), MXD_OK);
+    return session;
+}
+
 /* ---- Paths ---- */
 
 /* A track straight to the scene, through one bus, and through two: one value a frame, no path earlier than another. */
@@ -288,6 +296,50 @@ static void test_mixed_rates(void **state)
     }
 }
 
+/* ---- Failures ---- */
+
+static const char plain[] = HEAD "\"tracks\": [ { \"name\": \"A\", " ONES " }, { \"name\": \"B\", " NOISE " } ], " STEREO_OUT;
+
+static bool told(const fixture *f, const char *text)
+{
+    for (size_t i = 0; i < mxd_problems_count(f->problems); i++)
+        if (strstr(mxd_problems_get(f->problems, i)->text, text))
+            return true;
+    return false;
+}
+
+/* What a backend has to say while it runs reaches the caller, long after it was made. */
+static void test_backend_problems_reach_the_caller(void **state)
+{
+    fixture *f = *state;
+    mxd_session *session = load(f, plain);
+    mxd_engine *engine;
+    assert_int_equal(mxd_engine_create(session, &(mxd_render_options){.backend = MXD_BACKEND_CPU}, f->problems, &engine),
+                     MXD_OK);
+    mxd_backend *backend = (mxd_backend *)mxd_engine_backend(engine);
+    assert_int_equal(mxd_backend_wait(backend, 12345), MXD_ERROR_ARGUMENT);
+    mxd_engine_destroy(engine);
+    assert_true(told(f, "12345"));
+    mxd_session_destroy(session);
+}
+
+static void test_file_that_vanishes(void **state)
+{
+    fixture *f = *state;
+    for (int gone = 0; gone < 2; gone++) {
+        mxd_session *session = load(f, plain);
+        if (gone)
+            unlink(fixture_path(f, "noise.wav"));
+        else
+            fixture_wav(f, "noise.wav", 44100, 1, 4410, fixture_noise); /* another one in its place */
+        assert_int_equal(mxd_render(session, &(mxd_render_options){.backend = MXD_BACKEND_CPU}, f->problems, NULL),
+                         MXD_ERROR_FILE);
+        assert_int_not_equal(access(fixture_path(f, "out.wav"), F_OK), 0);
+        mxd_session_destroy(session);
+        fixture_wav(f, "noise.wav", 48000, 1, 48000, fixture_noise);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +351,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_shared_layout_with_and_without_inserts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_tracks_to_many_loudspeakers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_mixed_rates, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_backend_problems_reach_the_caller, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_file_that_vanishes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

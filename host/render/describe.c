@@ -1,5 +1,5 @@
 /* mxd_describe: what a render would do, in plain English. */
-#include "../render/engine_plan.h"
+#include "engine_plan.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -53,8 +53,11 @@ mxd_result mxd_describe(const mxd_session *session, const mxd_render_options *op
     FILE *text = open_memstream(out, &size);
     if (text)
         describe_plan(text, &plan, session);
-    if (!text || fclose(text) != 0)
+    if (!text || fclose(text) != 0) {
+        free(*out);
+        *out = NULL;
         result = MXD_ERROR_MEMORY;
+    }
     mxd_plan_destroy(&plan);
     return result;
 }

@@ -28,7 +28,7 @@ typedef struct mxd_engine_block {
  */
 mxd_result mxd_engine_create(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
                              mxd_engine **engine);
-/* Stops the decoder and waits for the backend. Accepts NULL. */
+/* Stops the decoder and waits for the backend, whose problems are in the caller's list from then on. Accepts NULL. */
 void mxd_engine_destroy(mxd_engine *engine);
 
 /* The next block, or *block = NULL after the last. MXD_ERROR_CANCELLED when options->cancel was set. */

@@ -1,5 +1,6 @@
 #include "engine_plan.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #define DEFAULT_MEMORY_BYTES (2ull << 30)
 #define LARGEST_DEFAULT_BLOCK (1u << 16)
 #define SMALLEST_BLOCK (1u << 10)
+#define LARGEST_BLOCK (1u << 20)
 #define MAX_DEVICES 16
 
 uint32_t mxd_plan_output_lanes(const mxd_graph *graph)
@@ -80,8 +82,18 @@ static uint32_t find_real_gpu(void)
     return MXD_NO_INDEX;
 }
 
+/* Destroys the backend; what it said goes to the caller, or (forget) nowhere. */
+static void drop_backend(mxd_plan *plan, bool forget)
+{
+    mxd_backend_destroy(plan->backend);
+    mxd_problems_absorb(forget ? NULL : plan->problems, plan->backend_problems, false);
+    mxd_problems_destroy(plan->backend_problems);
+    plan->backend = NULL;
+    plan->backend_problems = NULL;
+}
+
 static mxd_result try_block_size(mxd_plan *plan, const mxd_render_options *options, uint32_t device,
-                                 uint32_t block_frames, mxd_problems *problems)
+                                 uint32_t block_frames)
 {
     mxd_backend_params params = {
         .num_lanes = plan->graph->num_physical_lanes,
@@ -91,55 +103,52 @@ static mxd_result try_block_size(mxd_plan *plan, const mxd_render_options *optio
         .blocks_in_flight = plan->blocks_in_flight,
     };
     plan->block_frames = block_frames;
-    mxd_result result = mxd_backend_create(plan->kind, &params, problems, &plan->backend);
-    if (result == MXD_OK)
-        result = mxd_graph_attach(plan->graph, plan->backend, block_frames);
-    if (result != MXD_OK) {
-        mxd_backend_destroy(plan->backend);
-        plan->backend = NULL;
-    }
-    return result;
+    plan->backend_problems = mxd_problems_create();
+    if (!plan->backend_problems)
+        return MXD_ERROR_MEMORY;
+    mxd_result result = mxd_backend_create(plan->kind, &params, plan->backend_problems, &plan->backend);
+    return result == MXD_OK ? mxd_graph_attach(plan->graph, plan->backend, block_frames) : result;
 }
 
-/* Halves the block until backend and buffers fit the bound. Problems of failed tries are kept aside. */
-static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options, uint32_t device,
-                              mxd_problems *problems)
+/* Lanes and buffers alone, before a backend is made: what says at once that a block size is too large. */
+static uint64_t least_bytes(const mxd_plan *plan, uint32_t block_frames)
 {
-    uint64_t bound = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES;
+    uint64_t sample_size = plan->kind == MXD_BACKEND_REFERENCE ? sizeof(double) : sizeof(float);
+    uint64_t lanes = plan->graph->num_physical_lanes * sample_size * block_frames;
+    uint64_t host = host_bytes(plan, block_frames);
+    return host < UINT64_MAX - lanes ? host + lanes : UINT64_MAX;
+}
+
+/* Halves the block until backend and buffers fit the bound. */
+static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options, uint32_t device)
+{
+    uint64_t bound = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES, needed = 0;
     uint32_t largest = options->block_frames ? options->block_frames : LARGEST_DEFAULT_BLOCK;
     uint32_t smallest = options->block_frames ? options->block_frames : SMALLEST_BLOCK;
-    mxd_result result = MXD_ERROR_MEMORY;
-    uint64_t needed = 0;
     for (uint32_t frames = largest; frames >= smallest; frames /= 2) {
-        uint64_t lanes = (uint64_t)plan->graph->num_physical_lanes * frames *
-                         (plan->kind == MXD_BACKEND_REFERENCE ? sizeof(double) : sizeof(float));
-        uint64_t host = host_bytes(plan, frames);
-        needed = host < UINT64_MAX - lanes ? host + lanes : UINT64_MAX;
+        needed = least_bytes(plan, frames);
         if (needed > bound)
             continue;
-        mxd_problems *aside = mxd_problems_create();
-        result = try_block_size(plan, options, device, frames, aside);
-        bool again = result == MXD_ERROR_DEVICE_MEMORY && frames / 2 >= smallest;
-        if (!again)
-            mxd_problems_absorb(problems, aside, false);
-        mxd_problems_destroy(aside);
+        mxd_result result = try_block_size(plan, options, device, frames);
         if (result == MXD_OK) {
             needed = mxd_plan_memory(plan);
             if (needed <= bound)
                 return MXD_OK;
-            mxd_backend_destroy(plan->backend);
-            plan->backend = NULL;
-            result = MXD_ERROR_MEMORY;
-        } else if (!again) {
-            return result;
         }
+        bool no_memory = result == MXD_ERROR_DEVICE_MEMORY || result == MXD_ERROR_MEMORY;
+        bool go_on = result == MXD_OK || (no_memory && frames > smallest);
+        drop_backend(plan, go_on);
+        if (!go_on)
+            return result;
     }
-    return mxd_fail(problems, result, NULL,
-                    "the session needs at least %.0f MiB even with the smallest blocks, and the bound is %.0f MiB; "
-                    "allow more with --memory", (double)needed / 1048576.0, (double)bound / 1048576.0);
+    /* Rounded up, so that the figure given is enough. */
+    return mxd_fail(plan->problems, MXD_ERROR_MEMORY, NULL,
+                    "the session needs %.1f MiB with blocks of %u frames, and the bound is %.1f MiB; allow more with "
+                    "--memory%s", ceil((double)needed / 104857.6) / 10.0, smallest, (double)bound / 1048576.0,
+                    smallest > SMALLEST_BLOCK ? ", or let the bound choose the blocks" : "");
 }
 
-static mxd_result choose_backend(mxd_plan *plan, const mxd_render_options *options, mxd_problems *problems)
+static mxd_result choose_backend(mxd_plan *plan, const mxd_render_options *options)
 {
     uint32_t device = options->device;
     plan->kind = options->backend;
@@ -152,14 +161,18 @@ static mxd_result choose_backend(mxd_plan *plan, const mxd_render_options *optio
     plan->blocks_in_flight = plan->kind == MXD_BACKEND_VULKAN ? 2 : 1;
     plan->num_source_slots = plan->blocks_in_flight + 1;
     plan->num_output_slots = plan->blocks_in_flight + 1;
-    return fit_backend(plan, options, device, problems);
+    return fit_backend(plan, options, device);
 }
 
 mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
                            mxd_plan *plan)
 {
-    *plan = (mxd_plan){0};
-    uint32_t num_chosen = 0;
+    *plan = (mxd_plan){.problems = problems};
+    uint32_t num_chosen = 0, frames = options->block_frames;
+    if (frames && (frames < SMALLEST_BLOCK || frames > LARGEST_BLOCK || (frames & (frames - 1)) != 0))
+        return mxd_fail(problems, MXD_ERROR_ARGUMENT, NULL,
+                        "%u frames a block: a power of two from %u to %u is needed", frames, SMALLEST_BLOCK,
+                        LARGEST_BLOCK);
     uint32_t *chosen = calloc(session->num_deliverables ? session->num_deliverables : 1, sizeof *chosen);
     if (!chosen)
         return MXD_ERROR_MEMORY;
@@ -168,7 +181,7 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
         result = mxd_graph_create(session, chosen, num_chosen, problems, &plan->graph);
     free(chosen);
     if (result == MXD_OK)
-        result = choose_backend(plan, options, problems);
+        result = choose_backend(plan, options);
     if (result != MXD_OK)
         mxd_plan_destroy(plan);
     return result;
@@ -176,7 +189,7 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
 
 void mxd_plan_destroy(mxd_plan *plan)
 {
-    mxd_backend_destroy(plan->backend);
+    drop_backend(plan, false);
     mxd_graph_destroy(plan->graph);
     *plan = (mxd_plan){0};
 }
