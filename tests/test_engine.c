@@ -340,6 +340,77 @@ static void test_file_that_vanishes(void **state)
     }
 }
 
+typedef struct stopper {
+    atomic_bool cancel;
+    uint32_t calls;
+} stopper;
+
+static void stop_at_third_call(void *user, const mxd_progress *progress)
+{
+    stopper *s = user;
+    (void)progress;
+    if (++s->calls == 3)
+        atomic_store(&s->cancel, true);
+}
+
+static void test_cancel_half_way(void **state)
+{
+    fixture *f = *state;
+    stopper s = {.cancel = false};
+    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .block_frames = 1024, .on_progress = stop_at_third_call,
+                                  .user = &s, .cancel = &s.cancel};
+    assert_int_equal(fixture_render(f, plain, &options), MXD_ERROR_CANCELLED);
+    assert_int_equal(s.calls, 3);
+    assert_int_not_equal(access(fixture_path(f, "out.wav"), F_OK), 0);
+}
+
+/* A folder that is not there is told before the work, not after it. */
+static void test_unwritable_report(void **state)
+{
+    fixture *f = *state;
+    stopper s = {.cancel = false};
+    char report[512];
+    snprintf(report, sizeof report, "%s", fixture_path(f, "no/such/folder/report.json"));
+    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .block_frames = 1024, .on_progress = stop_at_third_call,
+                                  .user = &s, .report = report};
+    assert_int_equal(fixture_render(f, plain, &options), MXD_ERROR_WRITE);
+    assert_int_equal(s.calls, 0);
+    assert_true(told(f, "report cannot be written"));
+    assert_int_not_equal(access(fixture_path(f, "out.wav"), F_OK), 0);
+}
+
+/* --output-dir and --report must not lead into the session's own files. */
+static void test_inputs_are_not_overwritten(void **state)
+{
+    fixture *f = *state;
+    static const char json[] = HEAD "\"tracks\": [ { \"name\": \"A\", " ONES " } ], \"deliverables\": [ "
+        "{ \"file\": \"mixes/ones.wav\", \"layout\": \"stereo\", \"bit_depth\": 32 } ] }";
+    char folder[256], report[512];
+    snprintf(folder, sizeof folder, "%s", f->folder);
+    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .output_dir = folder};
+    assert_int_equal(fixture_render(f, json, &options), MXD_ERROR_ARGUMENT);
+    assert_true(told(f, "played by the track 'A'"));
+    fixture_audio ones = fixture_read(fixture_path(f, "ones.wav"));
+    assert_int_equal(ones.channels, 1);
+    free(ones.samples);
+    snprintf(report, sizeof report, "%s", fixture_path(f, "session.json"));
+    options = (mxd_render_options){.backend = MXD_BACKEND_CPU, .report = report};
+    assert_int_equal(fixture_render(f, plain, &options), MXD_ERROR_ARGUMENT);
+    assert_true(told(f, "is the session file"));
+}
+
+static void test_options_out_of_range(void **state)
+{
+    fixture *f = *state;
+    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .block_frames = 1000};
+    assert_int_equal(fixture_render(f, plain, &options), MXD_ERROR_ARGUMENT);
+    options = (mxd_render_options){.backend = MXD_BACKEND_CPU, .from_s = HUGE_VAL};
+    assert_int_equal(fixture_render(f, plain, &options), MXD_ERROR_INVALID);
+    options = (mxd_render_options){.device = 200, .device_given = true}; /* named: no other will do */
+    assert_int_equal(fixture_render(f, plain, &options), MXD_ERROR_DEVICE);
+    assert_int_not_equal(access(fixture_path(f, "out.wav"), F_OK), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +424,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_mixed_rates, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_backend_problems_reach_the_caller, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file_that_vanishes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_half_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unwritable_report, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_inputs_are_not_overwritten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_options_out_of_range, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

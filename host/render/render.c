@@ -21,6 +21,7 @@ typedef struct encoder {
     mxd_engine *engine;
     mxd_output_file *files;
     uint32_t num_files;
+    mxd_report report;
     mxd_threads *threads;
     pthread_t thread;
     bool runs;
@@ -205,6 +206,10 @@ static mxd_result open_files(encoder *e, const mxd_session *session, const mxd_r
         if (result == MXD_OK)
             result = check_paths(e, i, problems);
     }
+    if (result == MXD_OK && options->report)
+        result = mxd_output_check_path(session, options->report, problems);
+    if (result == MXD_OK && options->report)
+        result = mxd_report_open(&e->report, options->report, problems);
     return result;
 }
 
@@ -215,9 +220,11 @@ static mxd_result finish_files(encoder *e, const mxd_render_options *options, co
     for (uint32_t i = 0; i < e->num_files && result == MXD_OK; i++)
         result = mxd_audio_writer_finish(e->files[i].writer);
     if (result == MXD_OK && options->report)
-        result = mxd_report_write(options->report, session, summary, e->files, problems);
+        result = mxd_report_write(&e->report, session, summary, e->files, problems);
     for (uint32_t i = 0; i < e->num_files && result == MXD_OK; i++)
         result = mxd_audio_writer_commit(e->files[i].writer);
+    if (result == MXD_OK && options->report)
+        result = mxd_report_commit(&e->report, problems);
     return result;
 }
 
@@ -245,6 +252,7 @@ static mxd_result attempt(const mxd_session *session, const mxd_render_options *
         result = finish_files(&e, options, summary, session, problems);
     for (uint32_t i = 0; i < e.num_files; i++)
         mxd_output_file_close(&e.files[i]);
+    mxd_report_close(&e.report);
     free(e.files);
     mxd_threads_destroy(e.threads);
     mxd_engine_destroy(e.engine);
