@@ -77,6 +77,9 @@ typedef struct mxd_audio_writer_params {
 
 typedef struct mxd_audio_writer mxd_audio_writer;
 
+/* Whether what is at path now may be replaced by a file: MXD_ERROR_WRITE for a folder, device or impossible name. */
+mxd_result mxd_audio_check_target(const char *path, mxd_problems *problems);
+
 /*
  * Opens a temporary file beside path. MXD_ERROR_WRITE says folder, permission or format.
  *

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <sndfile.h>
 #include <stdio.h>
@@ -150,12 +151,14 @@ static mxd_result make_folders(const char *path, mxd_problems *problems)
 }
 
 /* The rename at the end would replace whatever bears the name: only a regular file may be. */
-static mxd_result check_target(const char *path, mxd_problems *problems)
+mxd_result mxd_audio_check_target(const char *path, mxd_problems *problems)
 {
     const mxd_place place = at(path);
     const char *slash = strrchr(path, '/');
     struct stat status;
     bool exists = stat(path, &status) == 0;
+    if (strlen(slash ? slash + 1 : path) > NAME_MAX || (!exists && errno == ENAMETOOLONG))
+        return mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: its name is too long");
     if (!*path || (slash && !slash[1]) || (exists && S_ISDIR(status.st_mode)))
         return mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: it is a folder; a file name is needed");
     if (exists && !S_ISREG(status.st_mode))
@@ -356,7 +359,7 @@ mxd_result mxd_audio_writer_open(const mxd_audio_writer_params *params, mxd_prob
         goto fail;
     }
     if ((status = choose_channels(writer, params)) != MXD_OK ||
-        (status = check_target(params->path, problems)) != MXD_OK ||
+        (status = mxd_audio_check_target(params->path, problems)) != MXD_OK ||
         (status = make_folders(params->path, problems)) != MXD_OK || (status = open_temporary(writer)) != MXD_OK)
         goto fail;
     status = params->format == MXD_FORMAT_FLAC ? open_flac(writer) : write_wave_header(writer);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A session of 100,000 clips has 20 MB. Offsets are 32 bits wide. */
 #define MAX_FILE_BYTES ((size_t)1 << 30)
@@ -78,11 +79,16 @@ static mxd_result read_file(const char *path, mxd_problems *problems, char **tex
     char reason[128] = "";
     char *bytes = NULL;
     size_t count = 0, capacity = 0;
+    struct stat status;
     errno = 0;
     FILE *file = fopen(path, "rb");
     if (!file) {
         strerror_r(errno, reason, sizeof reason);
         return mxd_fail(problems, MXD_ERROR_FILE, &place, "the session file cannot be opened: %s", reason);
+    }
+    if (fstat(fileno(file), &status) == 0 && (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))) {
+        result = mxd_fail(problems, MXD_ERROR_FILE, &place, "it is a device, not a session file"); /* may be endless */
+        goto fail;
     }
     for (;;) {
         if (count == capacity) {
@@ -140,6 +146,25 @@ static const char *explain(const json_error_t *error)
     }
 }
 
+/* What people write who know other notations than JSON, by the text at the trouble; NULL = none of these. */
+static const char *explain_token(const char *text, size_t size, size_t offset)
+{
+    size_t before = offset;
+    if (offset >= size)
+        return NULL;
+    while (before > 0 && memchr(" \t\r\n", text[before - 1], 4))
+        before--;
+    if ((text[offset] == '}' || text[offset] == ']') && before > 0 && text[before - 1] == ',')
+        return "not valid JSON: the comma before this bracket or brace is one too many";
+    if (text[offset] == '/' || text[offset] == '#')
+        return "not valid JSON: it has no comments";
+    if (text[offset] == '\'')
+        return "not valid JSON: names and strings stand in double quotes (\")";
+    if (text[offset] == '"' && before > 0 && !memchr("{[,:", text[before - 1], 4))
+        return "not valid JSON: a comma or colon is missing before this";
+    return NULL;
+}
+
 /* The token that jansson stumbled over, as its message quotes it behind "near"; *length 0 = not quoted. */
 static const char *quoted_token(const char *message, size_t *length)
 {
@@ -180,6 +205,8 @@ static mxd_result report_syntax(mxd_document *document, const json_error_t *erro
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             *c = '?';
     const char *words = explain(error);
+    if (!words)
+        words = explain_token(text, size, offset);
     if (words)
         return mxd_fail(document->problems, MXD_ERROR_INVALID, &place, "%s", words);
     if (json_error_code(error) == json_error_duplicate_key)

@@ -348,6 +348,26 @@ bool mxd_read_string(mxd_reader *reader, const char *key, mxd_need need, const c
     return true;
 }
 
+bool mxd_read_name(mxd_reader *reader, const char *key, mxd_need need, const char **value)
+{
+    const char *string = NULL;
+    if (!mxd_read_string(reader, key, need, &string))
+        return false;
+    if (!*string) {
+        mxd_reader_fail(reader, key, "\"%s\" must not be empty", key);
+        return false;
+    }
+    for (const unsigned char *c = (const unsigned char *)string; *c; c++) {
+        /* U+0080 to U+009F are control characters as well: a terminal takes U+009B for the start of a command. */
+        if (*c < 0x20 || *c == 0x7F || (*c == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0)) {
+            mxd_reader_fail(reader, key, "\"%s\" must not hold control characters such as line breaks", key);
+            return false;
+        }
+    }
+    *value = string;
+    return true;
+}
+
 /* Writes `"a", "b" or "c"` into text; cut short where there is no room. */
 static void list_names(char *text, size_t size, const char *const *names, size_t num_names)
 {

@@ -30,6 +30,8 @@ bool mxd_read_level(mxd_reader *reader, const char *key, mxd_need need, double m
 bool mxd_read_integer(mxd_reader *reader, const char *key, mxd_need need, int64_t min, int64_t max, int64_t *value);
 bool mxd_read_bool(mxd_reader *reader, const char *key, mxd_need need, bool *value);
 bool mxd_read_string(mxd_reader *reader, const char *key, mxd_need need, const char **value);
+/* A string that names something, also a file: not empty, without control characters. */
+bool mxd_read_name(mxd_reader *reader, const char *key, mxd_need need, const char **value);
 /* One of names[0..num_names): *value = its index; otherwise the message lists them. */
 bool mxd_read_choice(mxd_reader *reader, const char *key, mxd_need need, const char *const *names, size_t num_names,
                      int *value);

@@ -83,25 +83,6 @@ void mxd_loader_origin(mxd_loader *loader, mxd_reader *reader, mxd_origin *origi
     origin->path = mxd_loader_copy(loader, place.path ? place.path : "");
 }
 
-bool mxd_read_name(mxd_reader *reader, const char *key, mxd_need need, const char **value)
-{
-    const char *string = NULL;
-    if (!mxd_read_string(reader, key, need, &string))
-        return false;
-    if (!*string) {
-        mxd_reader_fail(reader, key, "\"%s\" must not be empty", key);
-        return false;
-    }
-    for (const char *c = string; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7F) {
-            mxd_reader_fail(reader, key, "\"%s\" must not hold control characters such as line breaks", key);
-            return false;
-        }
-    }
-    *value = string;
-    return true;
-}
-
 int mxd_read_bus(mxd_loader *loader, mxd_reader *reader, const char *key, mxd_need need)
 {
     const char *name = NULL;
@@ -224,6 +205,7 @@ static void load_bus_names(mxd_loader *loader, mxd_reader *root)
     session->buses = mxd_loader_alloc(loader, count, sizeof *session->buses);
     loader->bus_names = mxd_loader_alloc(loader, count, sizeof *loader->bus_names);
     for (size_t i = 0; session->buses && loader->bus_names && i < count; i++) {
+        session->buses[i].strip.output = -1;
         loader->bus_names[session->num_buses++] = "";
         if (mxd_item_type(array, i) != MXD_JSON_OBJECT)
             continue;

@@ -39,8 +39,6 @@ char *mxd_loader_path(mxd_loader *loader, const char *file);
 /* Fills an origin with the reader's own place. */
 void mxd_loader_origin(mxd_loader *loader, mxd_reader *reader, mxd_origin *origin);
 
-/* A string that names something: not empty, without control characters. */
-bool mxd_read_name(mxd_reader *reader, const char *key, mxd_need need, const char **value);
 /* The bus that key names: its index, or -1 with a problem, or -1 if there is no such key. */
 int mxd_read_bus(mxd_loader *loader, mxd_reader *reader, const char *key, mxd_need need);
 /* The layout that key names, or NULL with a problem. */

@@ -71,6 +71,24 @@ mxd_mix_point_data find_point(uint first, uint count, uint frame)
     return point;
 }
 
+// The gain at a frame of the point's segment, as two floats: the upper 12 bits of its significand, and the rest.
+vec2 find_gain(mxd_mix_point_data point, uint frame)
+{
+    precise float gain = point.gain;
+    precise float rest = point.gain_low;
+    if (point.slope != 0.0) {
+        precise float steps = float(frame - point.frame); // exact below 2^24
+        float product_error, sum_error;
+        float change = two_product(steps, point.slope, product_error);
+        gain = two_sum(gain, change, sum_error);
+        rest = rest + sum_error;
+        rest = rest + (product_error + steps * point.slope_low);
+    }
+    precise float high = upper(gain);
+    rest = rest + (gain - high);
+    return vec2(high, rest);
+}
+
 void main()
 {
     const uint frame = push.first_frame +
@@ -79,35 +97,38 @@ void main()
         return;
     const mxd_mix_output_data mix_output = mixes[push.first_output + gl_WorkGroupID.x];
 
-    float sums[MXD_MIX_SAMPLES] = float[](0.0, 0.0, 0.0, 0.0);
-    float lost[MXD_MIX_SAMPLES] = float[](0.0, 0.0, 0.0, 0.0);
+    vec4 sums = vec4(0.0);
+    vec4 lost = vec4(0.0);
     for (uint e = 0; e < mix_output.num_edges; e++) {
         const mxd_mix_edge_data edge = edges[push.first_edge + mix_output.first_edge + e];
         const uint first_point = push.first_point + edge.first_point;
-        const vec4 four = inputs[edge.lane * push.lane_vec4s + frame / 4];
-        mxd_mix_point_data point = find_point(first_point, edge.num_points, frame);
-        [[unroll]] for (uint n = 0; n < MXD_MIX_SAMPLES; n++) {
-            if (frame + n >= point.next_frame)
-                point = find_point(first_point, edge.num_points, frame + n);
-            precise float gain = point.gain;
-            precise float gain_low = point.gain_low;
-            if (point.slope != 0.0) {
-                precise float steps = float(frame + n - point.frame); // exact below 2^24
-                float product_error, sum_error;
-                float change = two_product(steps, point.slope, product_error);
-                gain = two_sum(gain, change, sum_error);
-                gain_low = gain_low + sum_error;
-                gain_low = gain_low + (product_error + steps * point.slope_low);
+        const mxd_mix_point_data point = find_point(first_point, edge.num_points, frame);
+        const vec2 gain = find_gain(point, frame);
+        vec4 gain_high = vec4(gain.x);
+        precise vec4 gain_rest = gain.y + vec4(0.0, 1.0, 2.0, 3.0) * point.slope;
+        if (frame + MXD_MIX_SAMPLES > point.next_frame) { // a point among these samples
+            for (uint n = 1; n < MXD_MIX_SAMPLES; n++) {
+                const vec2 own = find_gain(find_point(first_point, edge.num_points, frame + n), frame + n);
+                gain_high[n] = own.x;
+                gain_rest[n] = own.y;
             }
-            float product_error, sum_error;
-            float product = two_product(four[n], gain, product_error);
-            sums[n] = two_sum(sums[n], product, sum_error);
-            precise float small = product_error + four[n] * gain_low;
-            small = small + sum_error;
-            precise float total = lost[n] + small;
-            lost[n] = total;
         }
+        // Upper times upper half is exact and its sum keeps what it loses (Knuth); the rest is 2^-12 as large, so that
+        // plain arithmetic does.
+        precise vec4 x = inputs[edge.lane * push.lane_vec4s + frame / 4];
+        precise vec4 xh = uintBitsToFloat(floatBitsToUint(x) & 0xfffff000u);
+        precise vec4 xl = x - xh;
+        precise vec4 product = xh * gain_high;
+        precise vec4 sum = sums + product;
+        precise vec4 product_part = sum - sums;
+        precise vec4 sums_part = sum - product_part;
+        precise vec4 product_lost = product - product_part;
+        precise vec4 sums_lost = sums - sums_part;
+        precise vec4 small = xl * gain_high + x * gain_rest;
+        small = small + (sums_lost + product_lost);
+        precise vec4 total = lost + small;
+        lost = total;
+        sums = sum;
     }
-    outputs[mix_output.lane * push.lane_vec4s + frame / 4] =
-        vec4(sums[0] + lost[0], sums[1] + lost[1], sums[2] + lost[2], sums[3] + lost[3]);
+    outputs[mix_output.lane * push.lane_vec4s + frame / 4] = sums + lost;
 }

@@ -12,7 +12,7 @@
 
 #include "types.h"
 
-#define MXD_MIX_SAMPLES 4        /* consecutive samples an invocation */
+#define MXD_MIX_SAMPLES 4         /* consecutive samples an invocation: one vec4 */
 #define MXD_MIX_MAX_WORKGROUP 256
 
 #define MXD_MIX_BINDING_INPUTS 0

@@ -115,6 +115,13 @@ class Cli(unittest.TestCase):
     def test_no_progress_bar_without_a_terminal(self):
         self.assertNotIn("\r", self.render(session()).stderr)
 
+    def test_sizes_as_people_write_them(self):
+        for size in ("512m", "512MB", "0.5GiB", "500000K"):
+            self.assertEqual(self.render(session(), "--memory", size).returncode, 0, size)
+        done = self.render(session(), "--memory", "100K", "--block-size", "65536")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the session needs 2.", done.stderr)
+
     def test_null_test(self):
         path = self.write(session())
         done = self.run_it("null-test", path, "--backend", "cpu")
@@ -167,7 +174,7 @@ class Cli(unittest.TestCase):
         for arguments in (
             [], ["mix"], ["render"], ["render", path, path], ["render", path, "--bakend", "cpu"],
             ["render", path, "--backend", "gpu"], ["render", path, "--threads", "0"], ["render", path, "--threads", "many"],
-            ["render", path, "--memory", "lots"], ["render", path, "--block-size", "1000"], ["render", path, "--from", "-1"],
+            ["render", path, "--memory", "lots"], ["render", path, "--memory", "1Gb"], ["render", path, "--block-size", "1000"], ["render", path, "--from", "-1"],
             ["render", path, "--from", "nan"], ["render", path, "--report", "r.html"], ["render", path, "--only"],
             ["render", path, "--only", "quadro"], ["measure"], ["devices", "all"], ["null-test", path, "--limit", "3"],
         ):
@@ -223,6 +230,82 @@ class Cli(unittest.TestCase):
                     "not built yet")
         self.refuse(session(deliverables=[{"file": "out.wav", "layout": "binaural"}]), "binaural", "not built yet")
         self.refuse(session(deliverables=[{"file": "tone.wav", "layout": "stereo"}]), "tone.wav")
+
+    def test_nothing_that_is_read_is_overwritten(self):
+        tone = [{"name": "A", "clips": [{"file": "tone.wav"}]}]
+        with open(self.path("tone.wav"), "rb") as file:
+            before = file.read()
+        elsewhere = session(deliverables=[{"file": "x/tone.wav", "layout": "stereo"}])
+        for content, arguments, word in (
+            (elsewhere, ["--output-dir", self.folder], "tone.wav"),
+            (session(deliverables=[{"file": "x/session.json", "format": "wav", "layout": "stereo"}]),
+             ["--output-dir", self.folder], "the session file"),
+            (session(), ["--report", self.path("session.json")], "the session file"),
+            (session(deliverables=[{"file": "out.json", "format": "wav", "layout": "stereo"}]),
+             ["--report", self.path("./out.json")], "the deliverable"),
+            (session(), ["--output-dir", ""], "--output-dir"),
+        ):
+            done = self.render(content, *arguments)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(word, done.stderr)
+            self.assert_nothing_written()
+            with open(self.path("session.json")) as file:
+                self.assertEqual(json.load(file), content)
+        with open(self.path("tone.wav"), "rb") as file:
+            self.assertEqual(file.read(), before)
+
+        room = session(tracks=[{**tone[0], "inserts": [{"type": "convolver", "impulse_response": "tone.wav"}],
+                                "clips": []}], length_s=1, deliverables=[{"file": "tone.wav", "layout": "stereo"}])
+        self.refuse(room, "an insert of", "warning: the track has no clips", lines=2)
+
+    def test_two_deliverables_into_one_file(self):
+        os.mkdir(self.path("a"))
+        os.symlink("a", self.path("b"))
+        two = session(deliverables=[{"file": "a/new/x.wav", "layout": "stereo"}, {"file": "b/new/x.wav", "layout": "5.1"}])
+        for command in ("render", "check"):
+            done = self.run_it(command, self.write(two), "--backend", "cpu")
+            self.assertEqual(done.returncode, 3, done.stderr)
+            self.assertIn("session.json:", done.stderr)
+            self.assertIn("through a link", done.stderr)
+        self.assertEqual(self.render(two, "--only", "5.1").returncode, 0)
+        done = self.render(session(deliverables=[{"file": "a/y.wav", "layout": "stereo"}, {"file": "c/y.wav", "layout": "5.1"}]),
+                           "--output-dir", self.path("d"))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("--only", done.stderr)
+        self.assertFalse(os.path.exists(self.path("d")))
+
+    def test_what_cannot_be_written_is_told_before_the_work(self):
+        year = [{"name": "A", "clips": [{"file": "tone.wav", "start_s": 366 * 86400}]}]
+        for content, arguments, word in (
+            (session(tracks=year), [], "TB"),  # 9 TB of stereo
+            (session(deliverables=[{"file": "tone.wav/x/out.wav", "layout": "stereo"}]), [], "is a file where a folder should be"),
+            (session(deliverables=[{"file": "new/" + "o" * 300 + ".wav", "layout": "stereo"}]), [], "too long"),
+            (session(tracks=year), ["--to", "1", "--report", self.path("none/r.json")], "no such folder"),
+        ):
+            done = self.render(content, *arguments)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertEqual(len(done.stderr.strip().split("\n")), 1, done.stderr)
+            self.assertIn(word, done.stderr)
+            self.assert_nothing_written()
+            if not arguments:
+                checked = self.run_it("check", self.path("session.json"), "--backend", "cpu")
+                self.assertEqual((checked.returncode, checked.stderr), (1, done.stderr))
+        done = self.run_it("check", self.write(session()), "--backend", "cpu", "--from", "5")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("1.000 s", done.stderr)
+
+    def test_session_is_a_device(self):
+        done = self.run_it("check", "/dev/zero")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("device", done.stderr)
+
+    def test_interrupt_while_the_session_is_awaited(self):
+        os.mkfifo(self.path("bad.wav"))
+        process = subprocess.Popen([MIXDOWN, "render", self.path("bad.wav")], stderr=subprocess.PIPE)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        self.assertIn(process.returncode, (-signal.SIGINT, 130))
 
     # ---- Renders that fail ----
 

@@ -84,14 +84,16 @@ static const mistake mistakes[] = {
      "/linear_phase", "linear-phase"},
     {BAND("\"type\": \"bel\", \"frequency_hz\": 100, \"gain_db\": 1"), "/bands/0/type", "bell"},
     {BAND("\"type\": \"bell\", \"frequency_hz\": 0.5, \"gain_db\": 1"), "/bands/0/frequency_hz", "1"},
-    {BAND("\"type\": \"bell\", \"frequency_hz\": 24000, \"gain_db\": 1"), "/bands/0/frequency_hz", "23995.2 at a sample rate of 48000"},
+    {BAND("\"type\": \"bell\", \"frequency_hz\": 24000, \"gain_db\": 1"), "/bands/0/frequency_hz",
+     "23995.2 at a sample rate of 48000"},
     {BAND("\"type\": \"bell\", \"frequency_hz\": 100"), NULL, "gain_db"},
     {BAND("\"type\": \"bell\", \"gain_db\": 3"), NULL, "frequency_hz"},
     {BAND("\"type\": \"tilt\", \"frequency_hz\": 100, \"gain_db\": 61"), "/bands/0/gain_db", "60"},
     {BAND("\"type\": \"bell\", \"frequency_hz\": 100, \"gain_db\": 1, \"q\": 0.02"), "/bands/0/q", "0.025"},
     {BAND("\"type\": \"bell\", \"frequency_hz\": 100, \"gain_db\": 1, \"slope_db_per_octave\": 12"),
      "/bands/0/slope_db_per_octave", "only a high-pass"},
-    {BAND("\"type\": \"high-pass\", \"frequency_hz\": 100, \"gain_db\": 1"), "/bands/0/gain_db", "a high-pass has no gain"},
+    {BAND("\"type\": \"high-pass\", \"frequency_hz\": 100, \"gain_db\": 1"), "/bands/0/gain_db",
+     "a high-pass has no gain"},
     {BAND("\"type\": \"notch\", \"frequency_hz\": 100, \"gain_db\": 1"), "/bands/0/gain_db", "a notch has no gain"},
     {BAND("\"type\": \"low-pass\", \"frequency_hz\": 100, \"slope_db_per_octave\": 18"),
      "/bands/0/slope_db_per_octave", "12, 24 or 48"},
@@ -250,7 +252,8 @@ static void convolver_reads_rooms(void **state)
     fixture_create(&f);
     const mxd_effect *effect = mxd_effect_find("convolver");
     mxd_convolver *convolver =
-        read_insert(&f, "{ \"type\": \"convolver\", \"predelay_ms\": 5, \"impulse_response\": { \"decay_s\": [3, 2.5, 2], "
+        read_insert(&f, "{ \"type\": \"convolver\", \"predelay_ms\": 5, "
+                        "\"impulse_response\": { \"decay_s\": [3, 2.5, 2], "
                         "\"predelay_ms\": 10, \"width\": 0.5, \"channels\": 12, \"seed\": 4294967295 } }");
     assert_non_null(convolver);
     no_problems(&f);

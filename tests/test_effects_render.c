@@ -91,7 +91,8 @@ static void a_chain_of_bands(void **state)
     fixture_create(&f);
     fixture_audio out = answer(
         &f, 48000,
-        "{ \"type\": \"eq\", \"bands\": [ { \"type\": \"high-pass\", \"frequency_hz\": 30, \"slope_db_per_octave\": 48 },"
+        "{ \"type\": \"eq\", \"bands\": [ { \"type\": \"high-pass\", \"frequency_hz\": 30, "
+        "\"slope_db_per_octave\": 48 },"
         "{ \"type\": \"low-shelf\", \"frequency_hz\": 200, \"gain_db\": 4 },"
         "{ \"type\": \"notch\", \"frequency_hz\": 1000, \"q\": 8, \"enabled\": false },"
         "{ \"type\": \"tilt\", \"frequency_hz\": 900, \"gain_db\": -5 } ] },"
@@ -144,7 +145,8 @@ static void a_convolver_plays_its_response(void **state)
             if (n >= 48 && n - 48 < 4801)
                 should += wet * fixture_noise(c, n - 48);
             if (!(fabs(out.samples[n * 2 + c] - should) <= 5e-6))
-                fail_msg("channel %u, frame %llu: %g, not %g", c, (unsigned long long)n, out.samples[n * 2 + c], should);
+                fail_msg("channel %u, frame %llu: %g, not %g", c, (unsigned long long)n, out.samples[n * 2 + c],
+                         should);
         }
     free(out.samples);
     fixture_destroy(&f);
@@ -157,7 +159,8 @@ static void a_room_from_one_line(void **state)
     fixture f;
     fixture_create(&f);
     fixture_audio out = answer(&f, 44100,
-                               "{ \"type\": \"convolver\", \"impulse_response\": { \"decay_s\": 0.9, \"predelay_ms\": 20 } }",
+                               "{ \"type\": \"convolver\", \"impulse_response\": { \"decay_s\": 0.9, "
+                               "\"predelay_ms\": 20 } }",
                                "{ \"bed\": \"stereo\" }");
     double energy = 0;
     for (uint64_t n = 0; n < out.frames; n++)

@@ -463,6 +463,20 @@ static void test_inserts(void **state)
         {.tracks = "{\"name\": \"T\", \"clips\": [{\"file\": \"six.wav\"}], \"place\": {\"bed\": \"5.1\"}, \"inserts\": [\n"
                    "@1{\"type\": \"convolver\", \"impulse_response\": \"stereo.wav\"}]}",
          .problems = {{1, "/tracks/0/inserts/0", "a response of 2 channels does not fit the 6 channels that enter*"}}},
+        {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], \"inserts\": [{\"type\": \"convolver\", \"impulse_response\": @1\"a\\nb\"},\n"
+                   "{\"type\": \"convolver\", \"impulse_response\": @2\"\"},\n"
+                   "{\"type\": \"convolver\", \"impulse_response\": \"stereo.wav\", \"matrix\": [[0, @32]]},\n"
+                   "{\"type\": \"convolver\", \"impulse_response\": \"stereo.wav\", \"matrix\": [@4[0.5]]},\n"
+                   "{\"type\": \"eq\", \"bands\": [{\"type\": \"high-pass\", \"frequency_hz\": 100, \"q\": 1,\n"
+                   "\"slope_db_per_octave\": @513}]}]}",
+         .problems = {{1, "/tracks/0/inserts/0/impulse_response", "\"impulse_response\" must not hold control characters *"},
+                      {2, "/tracks/0/inserts/1/impulse_response", "\"impulse_response\" must not be empty"},
+                      {3, "/tracks/0/inserts/2/matrix/0/1", "this item is 2, but must be from 0 to 1"},
+                      {4, "/tracks/0/inserts/3/matrix/0", "an entry of matrix is a channel of the response, from 0, or null; not 0.5"},
+                      {5, "/tracks/0/inserts/4/bands/0/slope_db_per_octave", "slope_db_per_octave is 12, 24 or 48"}}},
+        {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], \"inserts\": [@1{\"type\": \"convolver\",\n"
+                   "\"impulse_response\": \"stereo.wav\", \"matrix\": [[0], [1]]}]}",
+         .problems = {{1, "/tracks/0/inserts/0", "matrix has 2 rows, but 1 channel enters the convolver: *"}}},
     };
     check_sessions(cases, COUNT(cases));
 }
@@ -491,6 +505,14 @@ static void test_deliverables(void **state)
                       {4, "/deliverables/4", "FLAC has at most 8 channels, but 4+7+0 has 12; use WAV"},
                       {5, "/deliverables/5", "FLAC has no 32-bit float; use \"bit_depth\" 16 or 24, or WAV"},
                       {6, "/deliverables/6", "\"channel_order\": \"wave\" cannot be: the layout 9+10+3 has loudspeakers that *"}}},
+        /* What inserts read is no more to be overwritten than what clips play. */
+        {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], \"inserts\": [{\"type\": \"convolver\",\n"
+                   "\"impulse_response\": \"stereo.wav\"}]}",
+         .deliverables = "@1{\"file\": \"./stereo.wav\", \"layout\": \"stereo\"}",
+         .problems = {{1, "/deliverables/0", "\"./stereo.wav\" would overwrite a file that an insert of \"T\" reads"}}},
+        {.deliverables = "@1{\"file\": \"stereo.wav\", \"layout\": \"stereo\", \"inserts\": [{\"type\": \"convolver\",\n"
+                         "\"impulse_response\": \"stereo.wav\"}]}",
+         .problems = {{1, "/deliverables/0", "\"stereo.wav\" would overwrite a file that an insert of \"stereo.wav\" reads"}}},
     };
     check_sessions(cases, COUNT(cases));
 }
@@ -522,13 +544,23 @@ static void test_root(void **state)
         {"{\"mixdown\": 1, \"sample_rate\": 48000, \"tracks\": [{\"name\": \"T\", \"clips\": @2[]}], \"deliverables\": [" GOOD_FILE "]}",
          {{2, "/tracks/0/clips", "warning: the track has no clips: it is silent"},
           {3, NULL, "the session has no length: no track has a clip, and there is no \"length_s\""}}},
+        /* Nothing follows from what could not be read: no loop of the nameless bus, no session without length. */
+        {"{\"mixdown\": 1, \"sample_rate\": 48000, \"tracks\": [{\"name\": \"T\", \"clips\": @1{}},\n"
+         "{\"name\": \"U\", \"clips\": [@2\"tone.wav\"]}], \"buses\": [@33], \"deliverables\": [" GOOD_FILE "]}",
+         {{1, "/tracks/0/clips", "\"clips\" must be an array, not an object"},
+          {2, "/tracks/1/clips/0", "this item must be an object, not a string"},
+          {3, "/buses/0", "this item must be an object, not a number"}}},
         {"@1\xEF\xBB\xBF{}", {{1, NULL, "the file starts with a byte-order mark: save it as UTF-8 without one"}}},
         {"{\n  \"a\": 1,\n @1\"a\": 2}", {{1, NULL, "the key \"a\" stands twice in one object"}}},
         {"{\"mixdown\":\n@11e400}", {{1, NULL, "the number is too large"}}},
         {"{\"mixdown\": @1-99999999999999999999}", {{1, NULL, "the number is too large"}}},
         {"{\"\xC3\xA4\": @1nan}", {{1, NULL, "not valid JSON: invalid token near 'nan'"}}},
         {"{\"a\": [1, 2@1}", {{1, NULL, "not valid JSON: ']' expected near '}'"}}},
-        {"{\"a\": 1,\n@1}", {{1, NULL, "not valid JSON: string or '}' expected near '}'"}}},
+        {"{\"a\": 1,\n@1}", {{1, NULL, "not valid JSON: the comma before this bracket or brace is one too many"}}},
+        {"{\"a\": [1,@1]}", {{1, NULL, "not valid JSON: the comma before this bracket or brace is one too many"}}},
+        {"{\"a\": 1 @1// one\n}", {{1, NULL, "not valid JSON: it has no comments"}}},
+        {"{@1'a': 1}", {{1, NULL, "not valid JSON: names and strings stand in double quotes (\")"}}},
+        {"{\"a\": 1\n@1\"b\": 2}", {{1, NULL, "not valid JSON: a comma or colon is missing before this"}}},
         {"{\"a\": @1\xFF}", {{1, NULL, "not valid UTF-8: save the file with the encoding UTF-8"}}},
         {"{\"\xE2\x82\xAC\": \"@1\xE2\x82\"}", {{1, NULL, "not valid UTF-8: save the file with the encoding UTF-8"}}},
         {"{\"a\": \"@1\xED\xA0\x80\"}", {{1, NULL, "not valid UTF-8: save the file with the encoding UTF-8"}}},

@@ -628,30 +628,92 @@ static int run_without_driver(void)
     return right ? 0 : 2;
 }
 
-/* That the tests above would have seen an error: one made on purpose fails the next submit. */
+/*
+ * That the tests above would have seen errors: some are made on purpose. What VK_LAYER_ENABLES asks for must be on:
+ * with the wrong separator (it is ':' on Linux) the layer takes the whole list for one unknown word.
+ */
+
+/* Two copies, the second reading what the first wrote, without a barrier. Recorded, never submitted. */
+static void make_hazard(mxd_vulkan_device_context *context)
+{
+    mxd_vulkan_buffer buffers[3];
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(mxd_vulkan_buffer_init(context, 256, MXD_VULKAN_ON_DEVICE, "a test", &buffers[i]), MXD_OK);
+    const VkCommandBufferAllocateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, .commandPool = context->pool,
+        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY, .commandBufferCount = 1,
+    };
+    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+    const VkBufferCopy copy = {.size = 256};
+    VkCommandBuffer commands;
+    assert_int_equal(vkAllocateCommandBuffers(context->device, &info, &commands), VK_SUCCESS);
+    assert_int_equal(vkBeginCommandBuffer(commands, &begin), VK_SUCCESS);
+    vkCmdCopyBuffer(commands, buffers[0].buffer, buffers[1].buffer, 1, &copy);
+    vkCmdCopyBuffer(commands, buffers[1].buffer, buffers[2].buffer, 1, &copy);
+    assert_int_equal(vkEndCommandBuffer(commands), VK_SUCCESS);
+    vkFreeCommandBuffers(context->device, context->pool, 1, &commands);
+    for (uint32_t i = 0; i < 3; i++)
+        mxd_vulkan_buffer_finish(context, &buffers[i]);
+}
+
+/* A mix that reads the lane after the last, behind the back of the argument checks. */
+static mxd_result read_out_of_bounds(mxd_backend *backend, uint32_t step)
+{
+    const mxd_gain_point point = {.gain = 1.0};
+    const mxd_mix_edge edge = {.input_lane = backend->params.num_lanes, .num_points = 1};
+    const mxd_mix_output output = {.num_edges = 1};
+    const mxd_mix_run mix = {.outputs = &output, .num_outputs = 1, .edges = &edge, .num_edges = 1, .points = &point,
+                             .num_points = 1};
+    const mxd_step_run run = {.step = step, .mix = &mix};
+    const mxd_block block = {.num_frames = 256, .runs = &run, .num_runs = 1};
+    uint64_t ticket;
+    mxd_result result = backend->functions->submit(backend, &block, &ticket);
+    return result == MXD_OK ? backend->functions->wait(backend, ticket) : result;
+}
+
+static void expect_error(const mxd_problems *problems, size_t index, const char *text)
+{
+    assert_int_equal(mxd_problems_count(problems), index + 1);
+    assert_non_null(strstr(mxd_problems_get(problems, index)->text, text));
+}
+
 static void test_validation(void **state)
 {
     (void)state;
     mxd_problems *problems = mxd_problems_create();
-    const mxd_backend_params params = {.num_lanes = 1, .block_frames = 256, .device = find_device(),
-                                       .blocks_in_flight = 1};
-    mxd_backend *base = NULL;
-    ASSERT_OK(problems, mxd_backend_create(MXD_BACKEND_VULKAN, &params, problems, &base));
+    mxd_backend *base = create(problems, 1, 256, 1);
     mxd_vulkan_backend *backend = (mxd_vulkan_backend *)base;
     if (!backend->context.instance.validation.messenger) {
         finish(problems, base);
         print_message("validation is off (VK_INSTANCE_LAYERS names no VK_LAYER_KHRONOS_validation)\n");
         skip();
     }
+    const mxd_mix_limits limits = {1, 1, 1};
+    uint32_t step;
+    ASSERT_OK(problems, mxd_backend_add_mix(base, &limits, &step));
+    ASSERT_OK(problems, mxd_backend_prepare(base));
+    size_t num_errors = 0;
     const VkFenceCreateInfo wrong = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO, .flags = 0x40000000};
     VkFence fence;
     if (vkCreateFence(backend->context.device, &wrong, NULL, &fence) == VK_SUCCESS)
         vkDestroyFence(backend->context.device, fence, NULL);
-    assert_int_equal(mxd_backend_prepare(base), MXD_ERROR_DEVICE);
-    assert_int_equal(mxd_problems_count(problems), 1);
-    assert_non_null(strstr(mxd_problems_get(problems, 0)->text, "validation"));
+    assert_int_equal(mxd_vulkan_instance_check(&backend->context.instance, problems), MXD_ERROR_DEVICE);
+    expect_error(problems, num_errors++, "VUID-VkFenceCreateInfo");
+
+    const char *enables = getenv("VK_LAYER_ENABLES");
+    if (enables && strstr(enables, "SYNCHRONIZATION_VALIDATION")) {
+        make_hazard(&backend->context);
+        assert_int_equal(mxd_vulkan_instance_check(&backend->context.instance, problems), MXD_ERROR_DEVICE);
+        expect_error(problems, num_errors++, "SYNC-HAZARD-READ-AFTER-WRITE");
+    }
+    if (enables && strstr(enables, "GPU_ASSISTED")) {
+        assert_int_equal(read_out_of_bounds(base, step), MXD_ERROR_DEVICE);
+        expect_error(problems, num_errors++, "validation");
+    }
+    print_message("validation tells %zu kinds of errors\n", num_errors);
+    print_problems(problems);
     mxd_backend_destroy(base);
-    assert_int_equal(mxd_problems_count(problems), 1);
+    assert_int_equal(mxd_problems_count(problems), num_errors);
     mxd_problems_destroy(problems);
 }
 

@@ -1,6 +1,7 @@
 /* The command line: one table of options, of which each command takes some. */
 #include "cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -78,13 +79,15 @@ static bool parse_number(const char *text, double min, double max, double *value
     return true;
 }
 
-/* 512M, 4G, 800000K, or bytes. */
+/* 512M, 4G, 800000K, or bytes; 512m, 512MB and 512MiB are the same as 512M. */
 static bool parse_size(const char *text, uint64_t *bytes)
 {
     char *end;
     double value = strtod(text, &end);
-    const char *units = "KMGT", *unit = *end ? strchr(units, *end) : NULL;
-    if (end == text || (*end && (!unit || end[1])) || !(value > 0.0))
+    const char *units = "KMGT", *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    if (end == text || !(value > 0.0))
+        return false;
+    if (*end && (!unit || (end[1] && strcmp(end + 1, "B") != 0 && strcmp(end + 1, "iB") != 0)))
         return false;
     value = unit ? ldexp(value, 10 * (int)(unit - units + 1)) : value;
     if (value > 0x1p60)
@@ -159,9 +162,10 @@ static bool set_option(const char *name, const char *argument, cli_options *opti
         good = parse_number(argument, 1e-6, MAX_SECONDS, &render->to_s);
     else if (strcmp(name, "only") == 0)
         options->only[render->num_only++] = argument;
-    else if (strcmp(name, "output-dir") == 0)
+    else if (strcmp(name, "output-dir") == 0) {
         render->output_dir = argument;
-    else if (strcmp(name, "report") == 0) {
+        good = argument[0] != '\0'; /* what a script passes whose variable is not set; not the root */
+    } else if (strcmp(name, "report") == 0) {
         render->report = argument;
         good = ends_in(argument, ".json");
     } else if (strcmp(name, "progress") == 0)

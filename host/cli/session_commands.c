@@ -69,6 +69,7 @@ static void print_render(const mxd_render_result *result)
         printf("%s  %s  %s LUFS  %s LU  %s dBTP\n", d->file, d->layout, cli_level(d->loudness.integrated_lufs, lufs),
                cli_level(d->loudness.range_lu, range), cli_level(d->loudness.true_peak_dbtp, peak));
     }
+    fflush(stdout); /* so that a log of both streams keeps the order */
     for (size_t i = 0; i < result->num_deliverables; i++) {
         const mxd_deliverable_result *d = &result->deliverables[i];
         if (d->num_clipped)
@@ -92,7 +93,6 @@ int cli_render(const cli_options *options)
     render.user = &state;
     if (state.json || (options->progress == PROGRESS_AUTO && isatty(STDERR_FILENO)))
         render.on_progress = show_progress;
-    cli_catch_interrupts();
     mxd_render_result *rendered = NULL;
     mxd_problems *problems = mxd_problems_create();
     mxd_session *session = problems ? load(options, problems, &code) : NULL;
@@ -102,6 +102,7 @@ int cli_render(const cli_options *options)
         mxd_problems_destroy(problems);
         return code;
     }
+    cli_catch_interrupts(); /* before that there is nothing to clean up */
     mxd_result result = mxd_render(session, &render, problems, &rendered);
     if (state.shown && !state.json && result != MXD_OK)
         fputc('\n', stderr);
@@ -160,7 +161,6 @@ static int print_null(const mxd_null_result *result, double limit_dbfs)
 int cli_null_test(const cli_options *options)
 {
     int code = EXIT_FAILED;
-    cli_catch_interrupts();
     mxd_render_options a = options->render;
     a.cancel = &cli_interrupted;
     mxd_render_options b = a;
@@ -170,6 +170,7 @@ int cli_null_test(const cli_options *options)
     mxd_problems *problems = mxd_problems_create();
     mxd_session *session = problems ? load(options, problems, &code) : NULL;
     if (session) {
+        cli_catch_interrupts();
         mxd_result result = mxd_null_test(session, &a, &b, options->limit_dbfs, problems, &differences);
         code = conclude(result, problems);
         if (result == MXD_OK)

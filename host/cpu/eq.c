@@ -2,8 +2,8 @@
  * The equaliser (shaders/eq.h has the recursion). Its recursion is bound by
  * latency, so many lanes go side by side: a group of lanes is transposed tile
  * by tile, one lane an element of a register. Within a tile four sections run
- * in one loop: section j of frame n and section j + 1 of frame n - 1 depend
- * only on the past, and the processor overlaps them by itself.
+ * in one loop, each one frame behind the one before it: section j of frame n
+ * and section j + 1 of frame n - 1 depend only on the past.
  *
  * In float the additions to the state are compensated (Kahan 1965, "Further
  * remarks on reducing truncation errors"): what an addition rounds off is added
@@ -181,16 +181,29 @@ static void gather_group(const cpu_eq *eq, const uint32_t *rows, uint32_t num_ro
         }
 }
 
+/*
+ * Where denormals count as zero, a state that decays stops just above them for
+ * ever. Below 1e-30 (-600 dB) it is silence.
+ */
+static real settled(real state)
+{
+#if MXD_REAL_BITS == 32
+    if (state < 1e-30f && state > -1e-30f)
+        return 0;
+#endif
+    return state;
+}
+
 static void scatter_state(const cpu_eq *eq, const uint32_t *rows, uint32_t num_rows, const group_section *sections)
 {
     for (uint32_t l = 0; l < num_rows; l++) {
         const eq_row *row = &eq->rows[rows[l]];
         for (uint32_t j = 0; j < row->num_sections; j++) {
             real *state = &row->state[STATE_REALS * j];
-            state[0] = sections[j].s1[l];
-            state[1] = sections[j].s2[l];
-            state[2] = sections[j].low1[l];
-            state[3] = sections[j].low2[l];
+            state[0] = settled(sections[j].s1[l]);
+            state[1] = settled(sections[j].s2[l]);
+            state[2] = settled(sections[j].low1[l]);
+            state[3] = settled(sections[j].low2[l]);
         }
     }
 }
@@ -212,10 +225,10 @@ static inline void store_state(group_section *section, section_state state)
     section->low2 = state.low2;
 }
 
-/* sum += addend, keeping what is rounded off in *low for the next time. */
-static inline void add_compensated(vec *sum, vec *low, vec addend)
+/* sum += 2 half, keeping what is rounded off in *low for the next time. */
+static inline void add_compensated(vec *sum, vec *low, vec half)
 {
-    vec whole = addend + *low;
+    vec whole = 2 * half + *low;
     vec next = *sum + whole;
     *low = whole - (next - *sum);
     *sum = next;
@@ -227,22 +240,38 @@ static inline vec filter(vec x, const group_section *c, section_state *s)
     vec d1 = c->a2 * v - c->oma1 * s->s1;
     vec d2 = c->a2 * s->s1 + c->a3 * v;
     vec y = c->m0 * x + c->m1 * (s->s1 + d1) + c->m2 * (s->s2 + d2);
-    add_compensated(&s->s1, &s->low1, d1 + d1);
-    add_compensated(&s->s2, &s->low2, d2 + d2);
+    add_compensated(&s->s1, &s->low1, d1);
+    add_compensated(&s->s2, &s->low2, d2);
     return y;
 }
 
-/* PASS_SECTIONS sections over one tile. */
+/*
+ * Four sections over one tile of at least four frames. Each works one frame
+ * behind the one before it, so that the four recursions of a turn depend on
+ * nothing of that turn.
+ */
 static void filter_pass(group_section *sections, vec *tile, uint32_t num_frames)
 {
     section_state a = load_state(&sections[0]), b = load_state(&sections[1]);
     section_state c = load_state(&sections[2]), d = load_state(&sections[3]);
-    for (uint32_t n = 0; n < num_frames; n++) {
-        vec x = filter(tile[n], &sections[0], &a);
-        x = filter(x, &sections[1], &b);
-        x = filter(x, &sections[2], &c);
-        tile[n] = filter(x, &sections[3], &d);
+    vec x = filter(tile[0], &sections[0], &a); /* what section a has made of the frame before */
+    vec y = filter(x, &sections[1], &b);       /* section b, of the frame before that */
+    x = filter(tile[1], &sections[0], &a);
+    vec z = filter(y, &sections[2], &c);
+    y = filter(x, &sections[1], &b);
+    x = filter(tile[2], &sections[0], &a);
+    for (uint32_t n = 3; n < num_frames; n++) {
+        tile[n - 3] = filter(z, &sections[3], &d);
+        z = filter(y, &sections[2], &c);
+        y = filter(x, &sections[1], &b);
+        x = filter(tile[n], &sections[0], &a);
     }
+    tile[num_frames - 3] = filter(z, &sections[3], &d);
+    z = filter(y, &sections[2], &c);
+    tile[num_frames - 2] = filter(z, &sections[3], &d);
+    y = filter(x, &sections[1], &b);
+    z = filter(y, &sections[2], &c);
+    tile[num_frames - 1] = filter(z, &sections[3], &d);
     store_state(&sections[0], a);
     store_state(&sections[1], b);
     store_state(&sections[2], c);
@@ -260,10 +289,199 @@ static void filter_one(group_section *section, vec *tile, uint32_t num_frames)
 static void filter_tile(group_section *sections, uint32_t num_sections, vec *tile, uint32_t num_frames)
 {
     uint32_t j = 0;
-    for (; j + PASS_SECTIONS <= num_sections; j += PASS_SECTIONS)
+    for (; num_frames >= PASS_SECTIONS && j + PASS_SECTIONS <= num_sections; j += PASS_SECTIONS)
         filter_pass(&sections[j], tile, num_frames);
     for (; j < num_sections; j++)
         filter_one(&sections[j], tile, num_frames);
+}
+
+/* ---- Transposition ------------------------------------------------------- */
+
+/* Four lanes by four frames at once: the smallest square that fills a register of every machine. */
+#define SQUARE 4u
+typedef real square_row __attribute__((vector_size(SQUARE * sizeof(real)), aligned(sizeof(real)), may_alias));
+
+/* to[i][j] = from[j][i] for i, j < SQUARE. */
+static inline void transpose_square(const real *const from[SQUARE], real *const to[SQUARE])
+{
+    square_row a = *(const square_row *)from[0], b = *(const square_row *)from[1];
+    square_row c = *(const square_row *)from[2], d = *(const square_row *)from[3];
+    square_row ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    square_row cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(square_row *)to[0] = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
+    *(square_row *)to[1] = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
+    *(square_row *)to[2] = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+    *(square_row *)to[3] = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+}
+
+static void load_tile(real *const *samples, uint32_t num_rows, uint32_t at, uint32_t count, real *tile)
+{
+    uint32_t lane = 0;
+    for (; VEC_LANES >= SQUARE && lane + SQUARE <= num_rows; lane += SQUARE) {
+        uint32_t n = 0;
+        for (; n + SQUARE <= count; n += SQUARE) {
+            const real *const from[SQUARE] = {samples[lane] + at + n, samples[lane + 1] + at + n,
+                                              samples[lane + 2] + at + n, samples[lane + 3] + at + n};
+            real *to = tile + n * VEC_LANES + lane;
+            transpose_square(from, (real *const[SQUARE]){to, to + VEC_LANES, to + 2 * VEC_LANES, to + 3 * VEC_LANES});
+        }
+        for (; n < count; n++)
+            for (uint32_t i = 0; i < SQUARE; i++)
+                tile[n * VEC_LANES + lane + i] = samples[lane + i][at + n];
+    }
+    for (; lane < num_rows; lane++)
+        for (uint32_t n = 0; n < count; n++)
+            tile[n * VEC_LANES + lane] = samples[lane][at + n];
+}
+
+static void store_tile(const real *tile, uint32_t num_rows, uint32_t at, uint32_t count, real *const *samples)
+{
+    uint32_t lane = 0;
+    for (; VEC_LANES >= SQUARE && lane + SQUARE <= num_rows; lane += SQUARE) {
+        uint32_t n = 0;
+        for (; n + SQUARE <= count; n += SQUARE) {
+            const real *from = tile + n * VEC_LANES + lane;
+            real *const to[SQUARE] = {samples[lane] + at + n, samples[lane + 1] + at + n, samples[lane + 2] + at + n,
+                                      samples[lane + 3] + at + n};
+            transpose_square(
+                (const real *const[SQUARE]){from, from + VEC_LANES, from + 2 * VEC_LANES, from + 3 * VEC_LANES}, to);
+        }
+        for (; n < count; n++)
+            for (uint32_t i = 0; i < SQUARE; i++)
+                samples[lane + i][at + n] = tile[n * VEC_LANES + lane + i];
+    }
+    for (; lane < num_rows; lane++)
+        for (uint32_t n = 0; n < count; n++)
+            samples[lane][at + n] = tile[n * VEC_LANES + lane];
+}
+
+/* ---- Few lanes ----------------------------------------------------------- */
+
+/*
+ * One lane would leave all other elements of the registers idle. Instead its
+ * sections lie side by side: element j holds section j, which works j frames
+ * behind the first, and takes what element j - 1 made of the turn before. Up to
+ * MAX_CHAINS lanes share a register.
+ */
+#define MAX_CHAINS (VEC_LANES / 3u) /* with fewer than 3 sections each, tiles are faster */
+
+#if MXD_REAL_BITS == 64
+typedef int64_t vec_bits __attribute__((vector_size(VEC_BYTES)));
+#else
+typedef int32_t vec_bits __attribute__((vector_size(VEC_BYTES)));
+#endif
+
+/* Element j takes element j - 1; element 0 anything. */
+static inline vec shift_elements(vec x)
+{
+#if VEC_BYTES * 8 == 2 * MXD_REAL_BITS
+    return __builtin_shufflevector(x, x, 1, 0);
+#elif VEC_BYTES * 8 == 4 * MXD_REAL_BITS
+    return __builtin_shufflevector(x, x, 3, 0, 1, 2);
+#elif VEC_BYTES * 8 == 8 * MXD_REAL_BITS
+    return __builtin_shufflevector(x, x, 7, 0, 1, 2, 3, 4, 5, 6);
+#else
+    return __builtin_shufflevector(x, x, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14);
+#endif
+}
+
+typedef struct eq_chains {
+    group_section section; /* element lane * length + j: section first + j of that lane */
+    uint32_t num_lanes;
+    uint32_t length;       /* sections side by side for each lane */
+    real *samples[VEC_LANES];
+    vec_bits is_first[VEC_LANES]; /* for each lane: all bits of its first element */
+} eq_chains;
+
+/* What the turn's first elements are fed: each lane's frame n, or silence after the last. */
+static inline vec feed(const eq_chains *chains, vec previous, uint32_t n, uint32_t num_frames)
+{
+    vec_bits x = (vec_bits)shift_elements(previous);
+    for (uint32_t l = 0; l < chains->num_lanes; l++) {
+        real sample = n < num_frames ? chains->samples[l][n] : 0;
+        vec all = sample - (vec){0};
+        x = (x & ~chains->is_first[l]) | ((vec_bits)all & chains->is_first[l]);
+    }
+    return (vec)x;
+}
+
+/* One turn in which only the elements whose frame exists keep their new state. */
+static vec filter_edge(const eq_chains *chains, section_state *state, vec x, uint32_t n, uint32_t num_frames)
+{
+    section_state next = *state;
+    vec y = filter(x, &chains->section, &next);
+    for (uint32_t e = 0; e < chains->num_lanes * chains->length; e++) {
+        uint32_t behind = e % chains->length;
+        if (n < behind || n - behind >= num_frames)
+            continue;
+        state->s1[e] = next.s1[e];
+        state->s2[e] = next.s2[e];
+        state->low1[e] = next.low1[e];
+        state->low2[e] = next.low2[e];
+    }
+    return y;
+}
+
+/* One pass over the whole block: `length` sections of each lane, in place. */
+static void filter_chains(eq_chains *chains, uint32_t num_frames)
+{
+    section_state state = load_state(&chains->section);
+    uint32_t delay = chains->length - 1;
+    vec y = {0};
+    for (uint32_t n = 0; n < num_frames + delay; n++) {
+        vec x = feed(chains, y, n, num_frames);
+        if (n < delay || n >= num_frames)
+            y = filter_edge(chains, &state, x, n, num_frames);
+        else
+            y = filter(x, &chains->section, &state);
+        real elements[VEC_LANES] __attribute__((aligned(ALIGNMENT)));
+        *(vec *)elements = y;
+        for (uint32_t l = 0; n >= delay && l < chains->num_lanes; l++)
+            chains->samples[l][n - delay] = elements[l * chains->length + delay];
+    }
+    store_state(&chains->section, state);
+}
+
+/* sections: what gather_group made of these rows. */
+static void run_chains(group_section *sections, uint32_t num_sections, real *const *samples, uint32_t num_rows,
+                       uint32_t num_frames)
+{
+    eq_chains chains = {.num_lanes = num_rows, .length = VEC_LANES / num_rows};
+    if (chains.length > num_sections)
+        chains.length = num_sections;
+    for (uint32_t l = 0; l < num_rows; l++) {
+        chains.samples[l] = samples[l];
+        chains.is_first[l][l * chains.length] = -1;
+    }
+    for (uint32_t first = 0; first < num_sections; first += chains.length) {
+        group_section *to = &chains.section;
+        memset(to, 0, sizeof *to);
+        for (uint32_t e = 0; e < num_rows * chains.length; e++) {
+            uint32_t l = e / chains.length, j = first + e % chains.length;
+            const group_section none = {0};
+            const group_section *from = j < num_sections ? &sections[j] : &none;
+            to->a2[e] = from->a2[l];
+            to->a3[e] = from->a3[l];
+            to->oma1[e] = from->oma1[l];
+            to->m0[e] = j < num_sections ? from->m0[l] : 1;
+            to->m1[e] = from->m1[l];
+            to->m2[e] = from->m2[l];
+            to->s1[e] = from->s1[l];
+            to->s2[e] = from->s2[l];
+            to->low1[e] = from->low1[l];
+            to->low2[e] = from->low2[l];
+        }
+        filter_chains(&chains, num_frames);
+        for (uint32_t e = 0; e < num_rows * chains.length; e++) {
+            uint32_t l = e / chains.length, j = first + e % chains.length;
+            if (j >= num_sections)
+                continue;
+            sections[j].s1[l] = to->s1[e];
+            sections[j].s2[l] = to->s2[e];
+            sections[j].low1[l] = to->low1[e];
+            sections[j].low2[l] = to->low2[e];
+        }
+    }
 }
 
 typedef struct eq_block {
@@ -290,17 +508,22 @@ static void run_group(void *user, uint32_t index, uint32_t thread)
         samples[l] = lane_of(block->lanes, eq->rows[rows[l]].lane);
 
     gather_group(eq, rows, num_rows, num_sections, scratch->sections);
+    /*
+     * Asked of the whole step, not of this group: the compiler may fuse products
+     * and sums otherwise here and there, and the number of threads must not show.
+     */
+    if (block->num_running <= MAX_CHAINS) {
+        run_chains(scratch->sections, num_sections, samples, num_rows, block->num_frames);
+        scatter_state(eq, rows, num_rows, scratch->sections);
+        return;
+    }
     memset(scratch->tile, 0, TILE_FRAMES * sizeof *scratch->tile);
     real *tile = (real *)scratch->tile;
     for (uint32_t at = 0; at < block->num_frames; at += TILE_FRAMES) {
         uint32_t count = block->num_frames - at < TILE_FRAMES ? block->num_frames - at : TILE_FRAMES;
-        for (uint32_t l = 0; l < num_rows; l++)
-            for (uint32_t n = 0; n < count; n++)
-                tile[n * VEC_LANES + l] = samples[l][at + n];
+        load_tile(samples, num_rows, at, count, tile);
         filter_tile(scratch->sections, num_sections, scratch->tile, count);
-        for (uint32_t l = 0; l < num_rows; l++)
-            for (uint32_t n = 0; n < count; n++)
-                samples[l][at + n] = tile[n * VEC_LANES + l];
+        store_tile(tile, num_rows, at, count, samples);
     }
     scatter_state(eq, rows, num_rows, scratch->sections);
 }

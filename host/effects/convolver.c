@@ -44,7 +44,13 @@ static void convolver_destroy(void *params)
     mxd_impulse_response_destroy(convolver->response);
     destroy_rooms(convolver->rooms);
     free(convolver->matrix);
+    free(convolver->file);
     free(convolver);
+}
+
+static const char *convolver_input_file(const void *params)
+{
+    return ((const mxd_convolver *)params)->file;
 }
 
 mxd_convolver *mxd_convolver_create(uint32_t sample_rate, bool is_room)
@@ -159,8 +165,9 @@ static uint32_t convolver_num_outputs(const void *params, uint32_t num_inputs, c
                  MXD_CONVOLVER_MAX_ROOM_PATHS);
     } else if (num_outputs == 0 && convolver->matrix)
         mxd_fail(problems, MXD_ERROR_INVALID, place,
-                 "matrix has %u rows, but %u channels enter the convolver: give one row an input",
-                 (unsigned)convolver->matrix->num_rows, (unsigned)num_inputs);
+                 "matrix has %u row%s, but %u channel%s the convolver: give one row an input",
+                 (unsigned)convolver->matrix->num_rows, convolver->matrix->num_rows == 1 ? "" : "s",
+                 (unsigned)num_inputs, num_inputs == 1 ? " enters" : "s enter");
     else if (num_outputs == 0)
         mxd_fail(problems, MXD_ERROR_INVALID, place,
                  "a response of %u channels does not fit the %u channels that enter: say by matrix which channel "
@@ -287,6 +294,7 @@ const mxd_effect mxd_effect_convolver = {
     .type = "convolver",
     .read = mxd_convolver_read,
     .destroy = convolver_destroy,
+    .input_file = convolver_input_file,
     .num_outputs = convolver_num_outputs,
     .tail_frames = convolver_tail_frames,
     .emit = convolver_emit,

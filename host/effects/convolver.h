@@ -41,6 +41,7 @@ typedef struct mxd_room_cache mxd_room_cache;
 
 typedef struct mxd_convolver {
     mxd_impulse_response *response; /* owned; NULL = a synthetic room */
+    char *file;                     /* owned; the response's, NULL = a synthetic room */
     mxd_convolver_matrix *matrix;   /* owned; NULL = by the rules above */
     mxd_room room;                  /* where response is NULL */
     mxd_room_cache *rooms;          /* owned; where response is NULL */

@@ -91,7 +91,7 @@ static mxd_convolver *read_file(mxd_reader *insert, const mxd_effect_context *co
 {
     const char *name = NULL;
     double length_s = 0.0;
-    mxd_read_string(insert, "impulse_response", MXD_REQUIRED, &name);
+    mxd_read_name(insert, "impulse_response", MXD_REQUIRED, &name);
     bool good = true;
     if (mxd_read_has(insert, "length_s")) /* 1 ms: below that a response is a filter's tap, not a room */
         good = mxd_read_number(insert, "length_s", MXD_OPTIONAL, 0.001, MXD_IMPULSE_RESPONSE_MAX_S, &length_s);
@@ -109,7 +109,7 @@ static mxd_convolver *read_file(mxd_reader *insert, const mxd_effect_context *co
                                   &place, mxd_reader_problems(insert));
     if (!convolver->response)
         goto fail;
-    free(path);
+    convolver->file = path;
     return convolver;
 
 fail:

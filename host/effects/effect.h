@@ -29,6 +29,8 @@ typedef struct mxd_effect {
     void *(*read)(struct mxd_reader *reader, const mxd_effect_context *context);
     /* Frees what read returned; accepts NULL. */
     void (*destroy)(void *params);
+    /* The file that params came from, as it can be opened, or NULL: no output may overwrite it. NULL: never any. */
+    const char *(*input_file)(const void *params);
 
     /*
      * How many channels leave when num_inputs enter; 0 = cannot be, and then

@@ -109,7 +109,7 @@ uint64_t mxd_svf_tail_frames(const mxd_svf *sections, uint32_t num_sections)
         /* What a full-scale sine at resonance (or DC) leaves in the two integrators, as the output sees it. */
         const double level = fabs(s->m1) / s->k + fabs(s->m2) * fmax(1.0, 1.0 / s->k);
         const double nepers = log(fmax(level, 1e-6) * 1e6); /* from there down to -120 dB */
-        /* The logarithm: a double pole (q = 0.5) decays as (1 + x) e^-x, times at most 2 with its speed at the start. */
+        /* The logarithm: a double pole (q = 0.5) decays as (1 + x) e^-x, with its speed at the start twice x. */
         tail += ceil((nepers + log1p(2.0 * nepers)) / decay_per_frame(s)) + 1.0;
     }
     return tail < 9e18 ? (uint64_t)tail : UINT64_MAX / 2;
@@ -170,6 +170,7 @@ static bool read_pass(mxd_reader *reader, const char *name, mxd_eq_band *band)
             good = false;
         else if (slope != 12 && slope != 24 && slope != 48) {
             mxd_reader_fail(reader, "slope_db_per_octave", "slope_db_per_octave is 12, 24 or 48");
+            slope = 12; /* the gentlest, which has all other parameters: no more problems follow */
             good = false;
         }
         band->slope_db_per_octave = (int)slope;

@@ -157,7 +157,8 @@ static void run_pair(const biquad *p, const biquad *q, double *signal, uint32_t 
 static void low_pass(double frequency_hz, uint32_t sample_rate, double *signal, uint32_t num_frames)
 {
     /* 1/Q = 2 cos((2 i + 1) pi / 16) */
-    static const double ks[2][2] = {{1.9615705608064609, 0.39018064403225666}, {1.6629392246050905, 1.1111404660392046}};
+    static const double ks[2][2] = {{1.9615705608064609, 0.39018064403225666},
+                                    {1.6629392246050905, 1.1111404660392046}};
     for (int i = 0; i < 2; i++) {
         const biquad p = design(frequency_hz, ks[i][0], sample_rate, false);
         const biquad q = design(frequency_hz, ks[i][1], sample_rate, false);

@@ -484,7 +484,8 @@ static mxd_result finish(build *b)
     }
     if (graph->end_frame == 0)
         return mxd_fail(b->problems, MXD_ERROR_INVALID, &(mxd_place){.file = b->session->file},
-                        "nothing is heard: every track is muted or without clips, and there is no length_s");
+                        "nothing is heard: every track is muted, shut out by a solo or without clips, and there is no "
+                        "\"length_s\" that would make the files silent ones");
     return order_chains(graph);
 }
 

@@ -1,5 +1,6 @@
 /* mxd_describe: what a render would do, in plain English. */
 #include "engine_plan.h"
+#include "targets.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,6 +50,10 @@ mxd_result mxd_describe(const mxd_session *session, const mxd_render_options *op
     mxd_result result = mxd_plan_create(session, options, problems, &plan);
     if (result != MXD_OK)
         return result;
+    uint64_t from = 0, to = 0;
+    result = mxd_plan_range(plan.graph, options, problems, &from, &to);
+    if (result == MXD_OK)
+        result = mxd_targets_check(plan.graph, options, to - from, problems);
     size_t size = 0;
     FILE *text = open_memstream(out, &size);
     if (text)

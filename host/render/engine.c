@@ -228,27 +228,12 @@ void mxd_engine_release(mxd_engine *engine, const mxd_engine_block *block)
 
 /* ---- Life ---- */
 
-/* The frame nearest to a time, at most last. */
-static uint64_t frame_of(double seconds, double rate, uint64_t last)
-{
-    double frame = seconds * rate + 0.5;
-    return frame < (double)last ? (uint64_t)frame : last;
-}
-
 static mxd_result set_range(mxd_engine *engine, const mxd_render_options *options)
 {
-    const mxd_session *session = engine->session;
     const mxd_graph *graph = engine->plan.graph;
-    double rate = session->sample_rate;
-    engine->from = options->from_s > 0.0 ? frame_of(options->from_s, rate, graph->end_frame) : 0;
-    engine->to = options->to_s > 0.0 ? frame_of(options->to_s, rate, graph->end_frame) : graph->end_frame;
-    if (engine->from >= engine->to) {
-        double length_s = (double)graph->end_frame / rate;
-        return mxd_fail(engine->problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
-                        "there is nothing between %.3f s and %.3f s: the session lasts %.3f s",
-                        options->from_s > 0.0 ? options->from_s : 0.0, options->to_s > 0.0 ? options->to_s : length_s,
-                        length_s);
-    }
+    mxd_result result = mxd_plan_range(graph, options, engine->problems, &engine->from, &engine->to);
+    if (result != MXD_OK)
+        return result;
     uint64_t history = engine->from > graph->history_frames ? engine->from - graph->history_frames : 0;
     engine->start = history - history % engine->plan.block_frames;
     engine->num_blocks = (engine->to - engine->start + engine->plan.block_frames - 1) / engine->plan.block_frames;

@@ -34,6 +34,28 @@ uint64_t mxd_plan_memory(const mxd_plan *plan)
     return host_bytes(plan, plan->block_frames) + mxd_backend_memory(plan->backend);
 }
 
+/* The frame nearest to a time, at most last. */
+static uint64_t frame_of(double seconds, double rate, uint64_t last)
+{
+    double frame = seconds * rate + 0.5;
+    return frame < (double)last ? (uint64_t)frame : last;
+}
+
+mxd_result mxd_plan_range(const mxd_graph *graph, const mxd_render_options *options, mxd_problems *problems,
+                          uint64_t *from, uint64_t *to)
+{
+    const mxd_session *session = graph->session;
+    double rate = session->sample_rate, length_s = (double)graph->end_frame / rate;
+    *from = options->from_s > 0.0 ? frame_of(options->from_s, rate, graph->end_frame) : 0;
+    *to = options->to_s > 0.0 ? frame_of(options->to_s, rate, graph->end_frame) : graph->end_frame;
+    if (*from >= *to)
+        return mxd_fail(problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
+                        "there is nothing between %.3f s and %.3f s: the session lasts %.3f s",
+                        options->from_s > 0.0 ? options->from_s : 0.0, options->to_s > 0.0 ? options->to_s : length_s,
+                        length_s);
+    return MXD_OK;
+}
+
 /* ---- Deliverables ---- */
 
 static bool names(const mxd_deliverable *deliverable, const char *word)
@@ -141,11 +163,12 @@ static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options,
         if (!go_on)
             return result;
     }
-    /* Rounded up, so that the figure given is enough. */
+    /* Rounded so that the figure given is enough. */
     return mxd_fail(plan->problems, MXD_ERROR_MEMORY, NULL,
-                    "the session needs %.1f MiB with blocks of %u frames, and the bound is %.1f MiB; allow more with "
-                    "--memory%s", ceil((double)needed / 104857.6) / 10.0, smallest, (double)bound / 1048576.0,
-                    smallest > SMALLEST_BLOCK ? ", or let the bound choose the blocks" : "");
+                    "the session needs %.1f MiB %s, and the bound is %.1f MiB; allow more with --memory",
+                    ceil((double)needed / 104857.6) / 10.0,
+                    options->block_frames ? "with blocks of that size" : "even with the smallest blocks",
+                    floor((double)bound / 104857.6) / 10.0);
 }
 
 static mxd_result choose_backend(mxd_plan *plan, const mxd_render_options *options)

@@ -30,6 +30,10 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
 /* Only now the caller's list gets what the backend had to say. */
 void mxd_plan_destroy(mxd_plan *plan);
 
+/* The frames that are asked for; MXD_ERROR_INVALID where there are none. */
+mxd_result mxd_plan_range(const mxd_graph *graph, const mxd_render_options *options, mxd_problems *problems,
+                          uint64_t *from, uint64_t *to);
+
 /* Bytes that a render by this plan takes, all together. */
 uint64_t mxd_plan_memory(const mxd_plan *plan);
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* folder/file, or file itself where that is absolute. NULL when memory runs out. */
 static char *join(const char *folder, const char *file)
@@ -17,7 +16,7 @@ static char *join(const char *folder, const char *file)
     return path;
 }
 
-static char *output_path(const mxd_session *session, const mxd_deliverable *deliverable, const char *output_dir)
+char *mxd_output_path(const mxd_session *session, const mxd_deliverable *deliverable, const char *output_dir)
 {
     if (!output_dir)
         return join(session->folder, deliverable->file);
@@ -25,45 +24,15 @@ static char *output_path(const mxd_session *session, const mxd_deliverable *deli
     return join(output_dir, slash ? slash + 1 : deliverable->file);
 }
 
-static bool is_file(const char *path, const struct stat *known)
-{
-    struct stat status;
-    return stat(path, &status) == 0 && status.st_dev == known->st_dev && status.st_ino == known->st_ino;
-}
-
-mxd_result mxd_output_check_path(const mxd_session *session, const char *path, mxd_problems *problems)
-{
-    const mxd_place place = {.file = path};
-    struct stat known;
-    if (stat(path, &known) != 0)
-        return MXD_OK;
-    if (is_file(session->file, &known))
-        return mxd_fail(problems, MXD_ERROR_ARGUMENT, &place, "is the session file: it would be overwritten");
-    for (uint32_t i = 0; i < session->num_tracks; i++) {
-        const mxd_track *track = &session->tracks[i];
-        for (uint32_t j = 0; j < track->num_clips; j++)
-            /* Neighbouring clips mostly share one file. */
-            if ((j == 0 || strcmp(track->clips[j].file, track->clips[j - 1].file) != 0) &&
-                is_file(track->clips[j].file, &known))
-                return mxd_fail(problems, MXD_ERROR_ARGUMENT, &place,
-                                "is played by the track '%s' and would be overwritten: choose another folder or name",
-                                track->strip.name);
-    }
-    return MXD_OK;
-}
-
 mxd_result mxd_output_file_open(mxd_output_file *file, const mxd_session *session, const mxd_output *output,
                                 uint32_t first_lane, const char *output_dir, mxd_problems *problems)
 {
     const mxd_deliverable *deliverable = output->deliverable;
     *file = (mxd_output_file){.deliverable = deliverable, .first_lane = first_lane};
-    file->path = output_path(session, deliverable, output_dir);
+    file->path = mxd_output_path(session, deliverable, output_dir);
     file->meter = mxd_meter_create(deliverable->layout, deliverable->layout->num_channels, session->sample_rate, NULL);
     if (!file->path || !file->meter)
         return MXD_ERROR_MEMORY;
-    mxd_result result = mxd_output_check_path(session, file->path, problems);
-    if (result != MXD_OK)
-        return result;
     const mxd_audio_writer_params params = {
         .path = file->path,
         .format = deliverable->format,

@@ -15,8 +15,8 @@ typedef struct mxd_output_file {
     mxd_meter *meter;
 } mxd_output_file;
 
-/* MXD_ERROR_ARGUMENT where the path is a file that the session is made of: itself, or what a clip plays. */
-mxd_result mxd_output_check_path(const mxd_session *session, const char *path, mxd_problems *problems);
+/* Where a deliverable goes; to be freed. NULL when memory runs out. */
+char *mxd_output_path(const mxd_session *session, const mxd_deliverable *deliverable, const char *output_dir);
 
 /* output_dir NULL = relative to the session's folder. After a failure close it all the same. */
 mxd_result mxd_output_file_open(mxd_output_file *file, const mxd_session *session, const mxd_output *output,

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "output.h"
 #include "report.h"
+#include "targets.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -21,7 +22,6 @@ typedef struct encoder {
     mxd_engine *engine;
     mxd_output_file *files;
     uint32_t num_files;
-    mxd_report report;
     mxd_threads *threads;
     pthread_t thread;
     bool runs;
@@ -179,17 +179,6 @@ void mxd_render_result_destroy(mxd_render_result *result)
 
 /* ---- One attempt on one backend ---- */
 
-/* Two deliverables must not end in one file: --output-dir drops their folders. */
-static mxd_result check_paths(const encoder *e, uint32_t index, mxd_problems *problems)
-{
-    for (uint32_t i = 0; i < index; i++)
-        if (strcmp(e->files[i].path, e->files[index].path) == 0)
-            return mxd_fail(problems, MXD_ERROR_ARGUMENT, &(mxd_place){.file = e->files[i].path},
-                            "two deliverables, '%s' and '%s', would be written to this file; render them apart with "
-                            "--only", e->files[i].deliverable->file, e->files[index].deliverable->file);
-    return MXD_OK;
-}
-
 static mxd_result open_files(encoder *e, const mxd_session *session, const mxd_render_options *options,
                              mxd_problems *problems)
 {
@@ -203,13 +192,7 @@ static mxd_result open_files(encoder *e, const mxd_session *session, const mxd_r
         result = mxd_output_file_open(&e->files[i], session, &graph->outputs[i], lane, options->output_dir, problems);
         lane += graph->outputs[i].deliverable->layout->num_channels;
         e->num_files = i + 1;
-        if (result == MXD_OK)
-            result = check_paths(e, i, problems);
     }
-    if (result == MXD_OK && options->report)
-        result = mxd_output_check_path(session, options->report, problems);
-    if (result == MXD_OK && options->report)
-        result = mxd_report_open(&e->report, options->report, problems);
     return result;
 }
 
@@ -220,11 +203,9 @@ static mxd_result finish_files(encoder *e, const mxd_render_options *options, co
     for (uint32_t i = 0; i < e->num_files && result == MXD_OK; i++)
         result = mxd_audio_writer_finish(e->files[i].writer);
     if (result == MXD_OK && options->report)
-        result = mxd_report_write(&e->report, session, summary, e->files, problems);
+        result = mxd_report_write(options->report, session, summary, e->files, problems);
     for (uint32_t i = 0; i < e->num_files && result == MXD_OK; i++)
         result = mxd_audio_writer_commit(e->files[i].writer);
-    if (result == MXD_OK && options->report)
-        result = mxd_report_commit(&e->report, problems);
     return result;
 }
 
@@ -237,6 +218,9 @@ static mxd_result attempt(const mxd_session *session, const mxd_render_options *
     pthread_mutex_init(&e.mutex, NULL);
     pthread_cond_init(&e.changed, NULL);
     mxd_result result = mxd_engine_create(session, options, problems, &e.engine);
+    if (result == MXD_OK)
+        result = mxd_targets_check(mxd_engine_graph(e.engine), options,
+                                   mxd_engine_to(e.engine) - mxd_engine_from(e.engine), problems);
     if (result == MXD_OK)
         result = open_files(&e, session, options, problems);
     if (result == MXD_OK)
@@ -252,7 +236,6 @@ static mxd_result attempt(const mxd_session *session, const mxd_render_options *
         result = finish_files(&e, options, summary, session, problems);
     for (uint32_t i = 0; i < e.num_files; i++)
         mxd_output_file_close(&e.files[i]);
-    mxd_report_close(&e.report);
     free(e.files);
     mxd_threads_destroy(e.threads);
     mxd_engine_destroy(e.engine);

@@ -7,12 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static mxd_result cannot_write(const mxd_report *report, mxd_problems *problems)
-{
-    return mxd_fail(problems, MXD_ERROR_WRITE, &(mxd_place){.file = report->path}, "the report cannot be written: %s",
-                    strerror(errno));
-}
-
 bool mxd_report_can_write(const char *path)
 {
     size_t length = strlen(path);
@@ -95,49 +89,37 @@ static json_t *describe(bool *good, const mxd_session *session, const mxd_render
     return root;
 }
 
-mxd_result mxd_report_open(mxd_report *report, const char *path, mxd_problems *problems)
+static mxd_result write_text(const char *path, const char *text, mxd_problems *problems)
 {
+    const mxd_place place = {.file = path};
     size_t size = strlen(path) + 16;
-    *report = (mxd_report){.path = path, .temporary = malloc(size)};
-    if (!report->temporary)
+    char *temporary = malloc(size);
+    if (!temporary)
         return MXD_ERROR_MEMORY;
-    snprintf(report->temporary, size, "%s.partial-report", path);
-    report->stream = fopen(report->temporary, "w");
-    if (!report->stream)
-        return cannot_write(report, problems);
-    return MXD_OK;
+    snprintf(temporary, size, "%s.partial-report", path);
+    FILE *stream = fopen(temporary, "w");
+    bool good = stream && fputs(text, stream) >= 0 && fputc('\n', stream) != EOF;
+    if (stream && fclose(stream) != 0)
+        good = false;
+    if (good && rename(temporary, path) != 0)
+        good = false;
+    mxd_result result = MXD_OK;
+    if (!good) {
+        result = mxd_fail(problems, MXD_ERROR_WRITE, &place, "the report cannot be written: %s", strerror(errno));
+        remove(temporary);
+    }
+    free(temporary);
+    return result;
 }
 
-mxd_result mxd_report_write(mxd_report *report, const mxd_session *session, const mxd_render_result *summary,
+mxd_result mxd_report_write(const char *path, const mxd_session *session, const mxd_render_result *summary,
                             const mxd_output_file *files, mxd_problems *problems)
 {
     bool good = true;
     json_t *root = describe(&good, session, summary, files);
     char *text = good ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
-    mxd_result result = text ? MXD_OK : MXD_ERROR_MEMORY;
-    if (text && (fputs(text, report->stream) < 0 || fputc('\n', report->stream) == EOF || fflush(report->stream) != 0))
-        result = cannot_write(report, problems);
+    mxd_result result = text ? write_text(path, text, problems) : MXD_ERROR_MEMORY;
     free(text);
     json_decref(root);
     return result;
-}
-
-mxd_result mxd_report_commit(mxd_report *report, mxd_problems *problems)
-{
-    if (rename(report->temporary, report->path) != 0)
-        return cannot_write(report, problems);
-    free(report->temporary);
-    report->temporary = NULL;
-    return MXD_OK;
-}
-
-void mxd_report_close(mxd_report *report)
-{
-    if (report->stream) {
-        fclose(report->stream);
-        if (report->temporary)
-            remove(report->temporary);
-    }
-    free(report->temporary);
-    *report = (mxd_report){0};
 }

@@ -4,12 +4,12 @@
  * over, so that no mistake is told twice.
  */
 #include "../effects/effect.h"
+#include "inputs.h"
 #include "routing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* libFLAC's limit. */
 #define MAX_FLAC_CHANNELS 8
@@ -77,8 +77,8 @@ static void check_scene_place(validator *v, const mxd_strip *strip, const mxd_pl
         return;
     if (p->kind == MXD_PLACE_OBJECTS && p->num_objects > 0 && p->num_objects != width)
         v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, place,
-                             "%u object%s for the %u channel%s of \"%.80s\": each channel needs its own", p->num_objects,
-                             plural(p->num_objects), width, plural(width), strip->name);
+                             "%u object%s for the %u channel%s of \"%.80s\": each channel needs its own",
+                             p->num_objects, plural(p->num_objects), width, plural(width), strip->name);
     if (p->kind == MXD_PLACE_BED && p->bed->num_channels != width)
         v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, place,
                              "the bed %s has %u channels, but \"%.80s\" has %u", p->bed->name, p->bed->num_channels,
@@ -207,51 +207,6 @@ static char *plain_path(const mxd_session *session, const char *file)
     return path;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-/* The track that plays the file at `status`, or NULL. */
-static const mxd_track *find_input(const mxd_session *session, const struct stat *status)
-{
-    const char *last = "";
-    for (uint32_t i = 0; i < session->num_tracks; i++) {
-        const mxd_track *track = &session->tracks[i];
-        for (uint32_t j = 0; j < track->num_clips; j++) {
-            const char *file = track->clips[j].file;
-            struct stat input;
-            /* A track's clips mostly share one file. */
-            if (!file || strcmp(file, last) == 0)
-                continue;
-            last = file;
-            if (stat(file, &input) == 0 && same_file(&input, status))
-                return track;
-        }
-    }
-    return NULL;
-}
-
-static void check_overwrite(validator *v, const mxd_deliverable *d, const char *path)
-{
-    struct stat status, session_status;
-    if (stat(path, &status) != 0)
-        return;
-    const mxd_place place = mxd_session_place(v->session, &d->origin);
-    if (S_ISDIR(status.st_mode))
-        v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, &place, "\"%.200s\" is a folder", d->file);
-    else if (stat(v->session->file, &session_status) == 0 && same_file(&status, &session_status))
-        v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, &place,
-                             "\"%.200s\" would overwrite the session file", d->file);
-    else {
-        const mxd_track *track = find_input(v->session, &status);
-        if (track)
-            v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, &place,
-                                 "\"%.200s\" would overwrite a file that the track \"%.80s\" plays", d->file,
-                                 track->strip.name);
-    }
-}
-
 typedef struct output {
     char *path;
     const mxd_deliverable *deliverable;
@@ -277,8 +232,11 @@ static void check_output_files(validator *v)
         outputs[count].deliverable = d;
         outputs[count].path = plain_path(session, d->file);
         good = outputs[count].path != NULL;
-        if (good)
-            check_overwrite(v, d, outputs[count++].path);
+        if (!good)
+            break;
+        const mxd_place place = mxd_session_place(session, &d->origin);
+        if (mxd_session_check_overwrite(session, outputs[count++].path, d->file, &place, v->problems) != MXD_OK)
+            v->result = MXD_ERROR_INVALID;
     }
     if (!good)
         v->result = mxd_fail(v->problems, MXD_ERROR_MEMORY, NULL, "memory ran out while outputs were being checked");
@@ -313,6 +271,10 @@ static void check_length(validator *v)
     for (uint32_t i = 0; i < session->num_tracks; i++)
         if (session->tracks[i].num_clips > 0)
             return;
+    v->result = MXD_ERROR_INVALID;
+    /* Where something is wrong already, the clips may be there but not readable. */
+    if (mxd_problems_have_errors(v->problems))
+        return;
     v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
                          "the session has no length: no track has a clip, and there is no \"length_s\"");
 }

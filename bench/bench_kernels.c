@@ -1,0 +1,226 @@
+/*
+ * Times the kernel cases on every backend: warms up, then runs at least half a
+ * second, and reports the kernel's own time (wall clock on a CPU, timestamps on
+ * a GPU) with the transfers apart.
+ *
+ *     bench_kernels [--json FILE] [--only TEXT] [--seconds S] [--all]
+ *
+ * --only: cases whose kernel or name contains TEXT. --all: every CPU variant,
+ * not only the best. MXD_VULKAN=0 in the environment leaves Vulkan out.
+ */
+#include "host/cpu/variants.h"
+#include "tests/kernel_cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define RATE 48000.0
+#define SEED 1
+
+typedef struct bench_options {
+    const char *json;
+    const char *only;
+    double seconds;
+    bool all;
+} bench_options;
+
+typedef struct bench_target {
+    char name[64];
+    mxd_backend_creator *creator;
+    uint32_t threads;
+    uint32_t device;
+} bench_target;
+
+typedef struct measurement {
+    double prepare_s;  /* steps made, memory filled */
+    double wall_s;     /* a block, submit to wait */
+    double kernel_s;   /* a block, the kernel alone */
+    double transfer_s; /* a block, uploads and downloads */
+    double lane_frames; /* a block */
+    uint64_t memory;
+    uint32_t num_blocks;
+} measurement;
+
+static double now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static double time_of(const mxd_backend_timing *timing)
+{
+    return timing->device_s > 0 ? timing->device_s : timing->wall_s;
+}
+
+static void add_timings(const mxd_backend *backend, const char *kernel, double sign, measurement *sum)
+{
+    mxd_backend_timing timings[16];
+    uint32_t count = mxd_backend_timings(backend, timings, 16);
+    for (uint32_t i = 0; i < count && i < 16; i++) {
+        if (strcmp(timings[i].kernel, kernel) == 0) {
+            sum->kernel_s += sign * time_of(&timings[i]);
+            sum->lane_frames += sign * (double)timings[i].lane_frames;
+        } else if (strcmp(timings[i].kernel, "upload") == 0 || strcmp(timings[i].kernel, "download") == 0) {
+            sum->transfer_s += sign * time_of(&timings[i]);
+        }
+    }
+}
+
+/* False, after a message, where the backend cannot run the case. */
+static bool measure(const kernel_case *test, const bench_target *target, double seconds, char *device, char *driver,
+                    measurement *result)
+{
+    mxd_problems *problems = mxd_problems_create();
+    *result = (measurement){0};
+    double start_s = now_s();
+    kernel_rig *rig = kernel_rig_create(test, SEED, target->creator, target->threads, target->device, problems);
+    bool good = rig != NULL;
+    result->prepare_s = now_s() - start_s;
+    for (int i = 0; good && i < 2; i++)
+        good = kernel_rig_repeat(rig) == MXD_OK;
+    if (good) {
+        mxd_backend *backend = kernel_rig_backend(rig);
+        snprintf(device, 256, "%s", mxd_backend_get_info(backend)->device);
+        snprintf(driver, 256, "%s", mxd_backend_get_info(backend)->driver);
+        result->memory = mxd_backend_memory(backend);
+        add_timings(backend, kernel_name(test->kernel), -1, result);
+        start_s = now_s();
+        do {
+            good = kernel_rig_repeat(rig) == MXD_OK;
+            result->num_blocks++;
+            result->wall_s = now_s() - start_s;
+        } while (good && result->wall_s < seconds);
+        add_timings(backend, kernel_name(test->kernel), 1, result);
+        result->wall_s /= result->num_blocks;
+        result->kernel_s /= result->num_blocks;
+        result->transfer_s /= result->num_blocks;
+        result->lane_frames /= result->num_blocks;
+    }
+    if (!good)
+        printf("%-9s %-30s %-22s does not run: %s\n", kernel_name(test->kernel), test->name, target->name,
+               problems && mxd_problems_count(problems) ? mxd_problems_get(problems, 0)->text : "memory ran out");
+    kernel_rig_destroy(rig);
+    mxd_problems_destroy(problems);
+    return good;
+}
+
+static uint32_t list_targets(const bench_options *options, bench_target *targets, uint32_t capacity)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; mxd_cpu_get(i) && count + 2 <= capacity; i++) {
+        const mxd_cpu_variant *variant = mxd_cpu_get(i);
+        if (!options->all && variant != mxd_cpu_best() && variant != mxd_cpu_reference())
+            continue;
+        targets[count] = (bench_target){.creator = variant->create_backend, .threads = 1};
+        snprintf(targets[count++].name, sizeof targets->name, "%s, 1 thread", variant->name);
+        targets[count] = (bench_target){.creator = variant->create_backend, .threads = 0};
+        snprintf(targets[count++].name, sizeof targets->name, "%s, all threads", variant->name);
+    }
+    const char *vulkan = getenv("MXD_VULKAN");
+    mxd_vulkan_device devices[8];
+    uint32_t num_devices = vulkan && strcmp(vulkan, "0") == 0 ? 0 : mxd_vulkan_devices(devices, 8);
+    for (uint32_t i = 0; i < num_devices && i < 8 && count < capacity; i++) {
+        if (!devices[i].usable)
+            continue;
+        targets[count] = (bench_target){.creator = mxd_backend_vulkan_create, .device = i};
+        snprintf(targets[count++].name, sizeof targets->name, "vulkan %u", i);
+    }
+    return count;
+}
+
+static void write_json(FILE *json, bool first, const kernel_case *test, const bench_target *target, const char *device,
+                       const char *driver, const measurement *m)
+{
+    if (!json)
+        return;
+    fprintf(json,
+            "%s\n  {\"kernel\": \"%s\", \"case\": \"%s\", \"target\": \"%s\", \"device\": \"%s\", \"driver\": \"%s\", "
+            "\"block_frames\": %u, \"num_blocks\": %u, \"prepare_s\": %.6g, \"wall_s\": %.6g, \"kernel_s\": %.6g, "
+            "\"transfer_s\": %.6g, \"lane_frames\": %.0f, \"memory_bytes\": %llu}",
+            first ? "" : ",", kernel_name(test->kernel), test->name, target->name, device, driver, test->block_frames,
+            m->num_blocks, m->prepare_s, m->wall_s, m->kernel_s, m->transfer_s, m->lane_frames,
+            (unsigned long long)m->memory);
+}
+
+static void run(const bench_options *options, FILE *json)
+{
+    bench_target targets[16];
+    uint32_t num_targets = list_targets(options, targets, 16);
+    bool first = true;
+    printf("%-9s %-30s %-22s %10s %10s %10s %12s %10s %9s\n", "kernel", "case", "target", "kernel ms", "wall ms",
+           "transf ms", "ns/lane-frm", "x realtime", "MiB");
+    for (size_t i = 0; i < num_kernel_bench_cases; i++) {
+        const kernel_case *test = &kernel_bench_cases[i];
+        if (options->only && !strstr(test->name, options->only) &&
+            strcmp(kernel_name(test->kernel), options->only) != 0)
+            continue;
+        for (uint32_t t = 0; t < num_targets; t++) {
+            char device[256], driver[256];
+            measurement m;
+            if (!measure(test, &targets[t], options->seconds, device, driver, &m))
+                continue;
+            printf("%-9s %-30s %-22s %10.3f %10.3f %10.3f %12.4f %10.1f %9.1f\n", kernel_name(test->kernel),
+                   test->name, targets[t].name, 1e3 * m.kernel_s, 1e3 * m.wall_s, 1e3 * m.transfer_s,
+                   1e9 * m.kernel_s / m.lane_frames, test->block_frames / RATE / m.kernel_s,
+                   (double)m.memory / 1048576);
+            fflush(stdout);
+            write_json(json, first, test, &targets[t], device, driver, &m);
+            first = false;
+        }
+    }
+}
+
+static void print_devices(const bench_options *options)
+{
+    bench_target targets[16];
+    uint32_t count = list_targets(options, targets, 16);
+    for (uint32_t i = 0; i < count; i++) {
+        const mxd_backend_params params = {.num_lanes = 1, .block_frames = 256, .num_threads = targets[i].threads,
+                                           .device = targets[i].device, .blocks_in_flight = 1};
+        mxd_backend *backend;
+        if (mxd_backend_create_with(targets[i].creator, &params, NULL, &backend) != MXD_OK)
+            continue;
+        const mxd_backend_info *info = mxd_backend_get_info(backend);
+        printf("%-22s %s; %s\n", targets[i].name, info->device, info->driver);
+        mxd_backend_destroy(backend);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    bench_options options = {.seconds = 0.5};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--all") == 0) {
+            options.all = true;
+        } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
+            options.json = argv[++i];
+        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+            options.only = argv[++i];
+        } else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc) {
+            options.seconds = atof(argv[++i]);
+        } else {
+            fprintf(stderr, "usage: %s [--json FILE] [--only TEXT] [--seconds S] [--all]\n", argv[0]);
+            return 2;
+        }
+    }
+    FILE *json = NULL;
+    if (options.json && !(json = fopen(options.json, "w"))) {
+        fprintf(stderr, "%s cannot be written\n", options.json);
+        return 1;
+    }
+    print_devices(&options);
+    if (json)
+        fprintf(json, "[");
+    run(&options, json);
+    if (json) {
+        fprintf(json, "\n]\n");
+        if (fclose(json) != 0) {
+            fprintf(stderr, "%s cannot be written\n", options.json);
+            return 1;
+        }
+    }
+    return 0;
+}
