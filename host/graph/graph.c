@@ -92,7 +92,6 @@ mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix)
     for (uint32_t i = 0; i < target->num_routes; i++)
         if (graph->lanes[target->routes[i].lane].depth > depth)
             depth = graph->lanes[target->routes[i].lane].depth;
-    target->depth = depth + 1;
     for (uint32_t i = 0; i < target->num_lanes; i++)
         graph->lanes[target->lanes[i]].depth = depth + 1;
     operation->mix = mix;

@@ -24,7 +24,7 @@
 #define MXD_NO_INDEX UINT32_MAX
 
 typedef enum mxd_route_kind {
-    MXD_ROUTE_FIXED,  /* gains[output] */
+    MXD_ROUTE_FIXED,  /* fixed[output] */
     MXD_ROUTE_PAN,    /* moves between outputs 0 (left) and 1 (right) of `pair` */
     MXD_ROUTE_OBJECT  /* a BS.2127 object */
 } mxd_route_kind;
@@ -35,7 +35,7 @@ typedef struct mxd_route {
     uint32_t chain;                   /* where the lane leaves; MXD_NO_INDEX never */
     double gain;                      /* of what does not move */
     const mxd_automation *levels[2];  /* fader and send, where they move; else NULL */
-    double *fixed;                    /* FIXED: owned, one an output */
+    double *fixed;                    /* FIXED: one an output; owned */
     const mxd_automation *pan;        /* PAN */
     uint32_t pair[2];                 /* PAN: outputs that are left and right */
     uint32_t channel;                 /* PAN: 0 or 1 of num_channels */
@@ -51,7 +51,6 @@ typedef struct mxd_mix {
     mxd_route *routes;
     uint32_t num_routes;
     uint32_t route_capacity;
-    uint32_t depth;
 } mxd_mix;
 
 typedef enum mxd_operation_kind { MXD_OPERATION_EQ, MXD_OPERATION_CONVOLVE, MXD_OPERATION_MIX } mxd_operation_kind;

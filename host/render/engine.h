@@ -44,7 +44,7 @@ uint64_t mxd_engine_from(const mxd_engine *engine);
 uint64_t mxd_engine_to(const mxd_engine *engine);
 /* Bytes of lanes, state, spectra, staging, sources and outputs. */
 uint64_t mxd_engine_memory(const mxd_engine *engine);
-/* Seconds spent decoding, and submitting and waiting. Valid after the last block. */
+/* Seconds spent decoding, and computing (not waiting for the decoder or a free slot). Valid after the last block. */
 void mxd_engine_times(const mxd_engine *engine, double *decode_s, double *compute_s);
 
 #endif
