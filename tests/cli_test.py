@@ -348,10 +348,14 @@ class Cli(unittest.TestCase):
         tracks = [{"name": str(n), "clips": clips, "inserts": [{"type": "eq", "bands": [
             {"type": "bell", "frequency_hz": 100 * (b + 1), "gain_db": 1} for b in range(16)]}]} for n in range(4)]
         path = self.write(session(tracks=tracks))
+        for number in (signal.SIGINT, signal.SIGHUP):
+            self.interrupt(path, number)
+
+    def interrupt(self, path, number):
         process = subprocess.Popen([MIXDOWN, "render", path, "--backend", "reference", "--progress", "json"],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.assertTrue(process.stderr.readline().startswith("{"))  # it is at work
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         started = time.monotonic()
         stdout, stderr = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, stderr)
@@ -365,6 +369,14 @@ class Cli(unittest.TestCase):
         done = self.render(loud)
         self.assertEqual(done.returncode, 0)
         self.assertIn("clipped", done.stderr)
+
+    def test_standard_output_that_is_full(self):
+        path = self.write(session())
+        for command in (["render", path, "--backend", "cpu"], ["check", path, "--backend", "cpu"], ["devices"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([MIXDOWN, *command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+            self.assertEqual(done.returncode, 1, command)
+            self.assertIn("standard output cannot be written", done.stderr)
 
     def test_measure_failures(self):
         done = self.run_it("measure", self.path("tone.wav"), self.path("missing.wav"))
