@@ -270,7 +270,7 @@ static mxd_result check_info(const SF_INFO *info, const header *found, const cha
                         found->data_promised, found->data_held);
     }
     if (info->frames <= 0)
-        return complain(problems, place, path, "holds no audio (0 frames)");
+        return complain(problems, place, path, "holds no audio (0 frames): it is empty or was truncated");
     if (info->frames >= INT64_MAX / 2)
         return complain(problems, place, path,
                         "its length cannot be told (truncated, or written to a pipe); write it anew");

@@ -92,6 +92,13 @@ layout(std430, set = 0, binding = MXD_CONVOLVE_BINDING_TWIDDLES) readonly buffer
 
 shared vec2 points[SIZE];
 
+// Where point i lies: the first passes write 8 apart, which would meet in two of shared memory's banks (32 of 4
+// bytes); exchanged like this, consecutive invocations always meet different ones, and no padding is needed.
+uint place(uint i)
+{
+    return i ^ ((i >> 4) & 15);
+}
+
 vec2 times(vec2 a, vec2 b)
 {
     return vec2(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
@@ -151,7 +158,7 @@ const int NUM_PASSES = (CONVOLVE_LOG2_SIZE + 2) / 3;
 const int NUM_RADIX4 = 3 * NUM_PASSES - CONVOLVE_LOG2_SIZE;
 
 // Stockham's transform (Govindaraju et al., "High performance discrete Fourier transforms on graphics processors",
-// 2008): v[m] is point j + m THREADS on entry, the result is in points[], in order, after a barrier.
+// 2008): v[m] is point j + m THREADS on entry, the result is in points[], in order of place(), after a barrier.
 void transform(inout vec2 v[8], uint j)
 {
     uint done = 1; // product of the radices so far
@@ -159,7 +166,7 @@ void transform(inout vec2 v[8], uint j)
         if (pass > 0) {
             barrier();
             [[unroll]] for (uint m = 0; m < 8; m++)
-                v[m] = points[j + m * THREADS];
+                v[m] = points[place(j + m * THREADS)];
             barrier();
         }
         if (pass < NUM_PASSES - NUM_RADIX4) {
@@ -171,7 +178,7 @@ void transform(inout vec2 v[8], uint j)
             transform8(v);
             const uint to = (j / done) * done * 8 + k;
             [[unroll]] for (uint r = 0; r < 8; r++)
-                points[to + r * done] = v[r];
+                points[place(to + r * done)] = v[r];
             done *= 8;
         } else {
             [[unroll]] for (uint b = 0; b < 2; b++) {
@@ -182,7 +189,7 @@ void transform(inout vec2 v[8], uint j)
                 transform4(v[b], v[2 + b], v[4 + b], v[6 + b]);
                 const uint to = (jb / done) * done * 4 + k;
                 [[unroll]] for (uint r = 0; r < 4; r++)
-                    points[to + r * done] = v[2 * r + b];
+                    points[place(to + r * done)] = v[2 * r + b];
             }
             done *= 4;
         }
@@ -238,8 +245,8 @@ void main()
     const uint to = (from.first_slot + slot) * SIZE;
     [[unroll]] for (uint m = 0; m < 8; m++) {
         const uint k = j + m * THREADS;
-        const vec2 a = points[k];
-        const vec2 b = points[(SIZE - k) % SIZE];
+        const vec2 a = points[place(k)];
+        const vec2 b = points[place((SIZE - k) % SIZE)];
         // Twice the transforms of the even and of the odd samples.
         const vec2 even = vec2(a.x + b.x, a.y - b.y);
         const vec2 odd = quarter_turn(vec2(a.x - b.x, a.y + b.y));
@@ -281,7 +288,7 @@ void main()
 
     const mxd_convolve_output_data to = outputs[push.first_output + gl_WorkGroupID.y];
     [[unroll]] for (uint m = 4; m < 8; m++) { // the first half has wrapped around
-        const vec2 two = points[j + m * THREADS];
+        const vec2 two = points[place(j + m * THREADS)];
         output_lanes[to.lane * (push.lane_frames / 2) + window * (SIZE / 2) + j + (m - 4) * THREADS] = two.yx;
     }
 }

@@ -25,7 +25,6 @@
 enum {
     OP_NAME = 5,
     OP_MEMBER_NAME = 6,
-    OP_ENTRY_POINT = 15,
     OP_EXECUTION_MODE = 16,
     OP_TYPE_INT = 21,
     OP_TYPE_FLOAT = 22,

@@ -357,6 +357,5 @@ mxd_result mxd_vulkan_wait(mxd_backend *base, uint64_t ticket)
     for (uint32_t i = 0; i < slot->num_downloads; i++)
         memcpy(slot->downloads[i].frames, (const uint8_t *)slot->download.mapped + i * lane_bytes, lane_bytes);
     add_times(backend, slot);
-    backend->waited_ticket = ticket;
     return mxd_vulkan_instance_check(&backend->context.instance, base->problems);
 }

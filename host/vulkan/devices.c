@@ -311,7 +311,6 @@ mxd_result mxd_vulkan_device_init(mxd_vulkan_device_context *context, uint32_t i
     }
     context->physical = physical.handle;
     context->memory = physical.memory;
-    context->type = physical.properties.deviceType;
     context->queue_family = (uint32_t)physical.queue_family;
     const char *staging = getenv("MXD_VULKAN_STAGING");
     context->avoid_coherent = staging && strcmp(staging, "noncoherent") == 0;

@@ -66,7 +66,6 @@ typedef struct mxd_vulkan_device_context {
     uint32_t queue_family;
     mxd_vulkan_limits limits;
     VkPhysicalDeviceMemoryProperties memory;
-    VkPhysicalDeviceType type;
     bool avoid_coherent;       /* MXD_VULKAN_STAGING=noncoherent */
     uint64_t device_bytes;     /* allocated device-local */
     uint64_t total_bytes;      /* allocated, staging too */
@@ -223,7 +222,6 @@ struct mxd_vulkan_backend {
     mxd_vulkan_buffer params;    /* what steps are told with each block */
     VkSemaphore timeline;
     uint64_t next_ticket;
-    uint64_t waited_ticket;
     mxd_vulkan_slot slots[MXD_VULKAN_MAX_SLOTS];
     mxd_vulkan_step **steps;
     uint32_t num_steps;
