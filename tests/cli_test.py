@@ -214,6 +214,11 @@ class Cli(unittest.TestCase):
                  {"name": "Three", "channels": 2, "output": "One"}]
         self.refuse(session(buses=buses), "One", "Two", "Three", "->")
 
+    def test_loops_without_number(self):
+        names = [f"B{i}" for i in range(40)]
+        buses = [{"name": a, "channels": 2, "sends": [{"to": b} for b in names]} for a in names]
+        self.assertIn("more than 20 loops", self.refuse(session(buses=buses), lines=21))
+
     def test_other_refusals(self):
         tone = [{"file": "tone.wav"}]
         self.refuse(session(tracks=[]), "track")
