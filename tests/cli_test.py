@@ -214,6 +214,13 @@ class Cli(unittest.TestCase):
                  {"name": "Three", "channels": 2, "output": "One"}]
         self.refuse(session(buses=buses), "One", "Two", "Three", "->")
 
+    def test_names_that_would_steer_a_terminal(self):
+        tone = [{"file": "tone.wav"}]
+        for name in ("a\nb", "\x1b[2J", "\x7f", "\u009b2J", "\u0080"):
+            self.refuse(session(tracks=[{"name": name, "clips": tone}]), "control characters", "session.json:6:")
+        for name in ("\u00a0", "K\u00fcche \U0001f941 \"5\""):
+            self.assertEqual(self.render(session(tracks=[{"name": name, "clips": tone}])).returncode, 0)
+
     def test_loops_without_number(self):
         names = [f"B{i}" for i in range(40)]
         buses = [{"name": a, "channels": 2, "sends": [{"to": b} for b in names]} for a in names]
