@@ -43,7 +43,7 @@ int cli_exit_code(mxd_result result);
 /* "-23.0", or "-inf" for silence; into text[16]. */
 const char *cli_level(double value, char text[16]);
 
-/* Set by SIGINT and SIGTERM; cli_catch_interrupts installs the handlers. */
+/* Set by SIGINT, SIGTERM and SIGHUP; cli_catch_interrupts installs the handlers. */
 extern atomic_bool cli_interrupted;
 void cli_catch_interrupts(void);
 
