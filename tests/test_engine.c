@@ -340,27 +340,26 @@ static void test_file_that_vanishes(void **state)
     }
 }
 
-typedef struct stopper {
-    atomic_bool cancel;
-    uint32_t calls;
-} stopper;
-
-static void stop_at_third_call(void *user, const mxd_progress *progress)
+/* user: how many times progress was told. */
+static void count_calls(void *user, const mxd_progress *progress)
 {
-    stopper *s = user;
     (void)progress;
-    if (++s->calls == 3)
-        atomic_store(&s->cancel, true);
+    ++*(uint32_t *)user;
+}
+
+static bool stop_at_third_call(void *user)
+{
+    return *(uint32_t *)user == 3;
 }
 
 static void test_cancel_half_way(void **state)
 {
     fixture *f = *state;
-    stopper s = {.cancel = false};
-    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .block_frames = 1024, .on_progress = stop_at_third_call,
-                                  .user = &s, .cancel = &s.cancel};
+    uint32_t calls = 0;
+    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .block_frames = 1024, .on_progress = count_calls,
+                                  .is_cancelled = stop_at_third_call, .user = &calls};
     assert_int_equal(fixture_render(f, plain, &options), MXD_ERROR_CANCELLED);
-    assert_int_equal(s.calls, 3);
+    assert_int_equal(calls, 3);
     assert_int_not_equal(access(fixture_path(f, "out.wav"), F_OK), 0);
 }
 
@@ -368,13 +367,13 @@ static void test_cancel_half_way(void **state)
 static void test_unwritable_report(void **state)
 {
     fixture *f = *state;
-    stopper s = {.cancel = false};
+    uint32_t calls = 0;
     char report[512];
     snprintf(report, sizeof report, "%s", fixture_path(f, "no/such/folder/report.json"));
-    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .block_frames = 1024, .on_progress = stop_at_third_call,
-                                  .user = &s, .report = report};
+    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .block_frames = 1024, .on_progress = count_calls,
+                                  .user = &calls, .report = report};
     assert_int_equal(fixture_render(f, plain, &options), MXD_ERROR_WRITE);
-    assert_int_equal(s.calls, 0);
+    assert_int_equal(calls, 0);
     assert_true(told(f, "no such folder"));
     assert_int_not_equal(access(fixture_path(f, "out.wav"), F_OK), 0);
 }

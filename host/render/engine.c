@@ -22,7 +22,8 @@ typedef struct output_slot {
 
 struct mxd_engine {
     const mxd_session *session;
-    const atomic_bool *cancel;
+    bool (*is_cancelled)(void *user);   /* as in the options */
+    void *user;
     mxd_problems *problems;
     mxd_plan plan;
     uint64_t from, to, start;           /* frames; start: where computing begins, a multiple of the block */
@@ -194,7 +195,7 @@ mxd_result mxd_engine_next(mxd_engine *engine, const mxd_engine_block **block)
 {
     *block = NULL;
     for (;;) {
-        if (engine->cancel && atomic_load(engine->cancel))
+        if (engine->is_cancelled && engine->is_cancelled(engine->user))
             return MXD_ERROR_CANCELLED;
         mxd_result result = MXD_OK;
         while (result == MXD_OK && engine->num_in_flight < engine->plan.blocks_in_flight &&
@@ -285,7 +286,8 @@ mxd_result mxd_engine_create(const mxd_session *session, const mxd_render_option
     if (!engine)
         return MXD_ERROR_MEMORY;
     engine->session = session;
-    engine->cancel = options->cancel;
+    engine->is_cancelled = options->is_cancelled;
+    engine->user = options->user;
     engine->problems = problems;
     pthread_mutex_init(&engine->mutex, NULL);
     pthread_cond_init(&engine->changed, NULL);

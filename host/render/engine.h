@@ -31,7 +31,7 @@ mxd_result mxd_engine_create(const mxd_session *session, const mxd_render_option
 /* Stops the decoder and waits for the backend, whose problems are in the caller's list from then on. Accepts NULL. */
 void mxd_engine_destroy(mxd_engine *engine);
 
-/* The next block, or *block = NULL after the last. MXD_ERROR_CANCELLED when options->cancel was set. */
+/* The next block, or *block = NULL after the last. MXD_ERROR_CANCELLED when options->is_cancelled says so. */
 mxd_result mxd_engine_next(mxd_engine *engine, const mxd_engine_block **block);
 /* Gives a block's buffer back; from any thread. */
 void mxd_engine_release(mxd_engine *engine, const mxd_engine_block *block);

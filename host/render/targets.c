@@ -7,7 +7,6 @@
 
 #include "../../formats/audio_file.h"
 #include "../session/inputs.h"
-#include "../session/routing.h"
 #include "output.h"
 
 #include <errno.h>

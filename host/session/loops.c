@@ -1,19 +1,14 @@
 /*
- * Names and loops. A loop is found by a depth-first walk over the buses along
+ * Loops and names. A loop is found by a depth-first walk over the buses along
  * outputs and sends; an edge to a bus that the walk stands on closes a loop,
  * and the walk's own stack is the loop. The stack is an array: a chain of buses
  * may be as long as the user likes.
  */
-#include "routing.h"
+#include "loops.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin)
-{
-    return (mxd_place){.file = session->file, .line = origin->line, .column = origin->column, .path = origin->path};
-}
 
 /* ---- Loops --------------------------------------------------------------- */
 
