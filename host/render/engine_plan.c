@@ -25,6 +25,10 @@ static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
 {
     uint64_t lanes = (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes +
                      (uint64_t)plan->num_output_slots * mxd_plan_output_lanes(plan->graph);
+    /* A device's staging grows with the first blocks: every upload and download of a block, and a quarter more. */
+    if (plan->kind == MXD_BACKEND_VULKAN)
+        lanes += (uint64_t)plan->blocks_in_flight *
+                 (plan->graph->num_source_lanes + mxd_plan_output_lanes(plan->graph)) * 5 / 4;
     uint64_t bytes = lanes * block_frames * sizeof(float), arrays = mxd_graph_array_bytes(plan->graph, block_frames);
     return arrays < UINT64_MAX - bytes ? bytes + arrays : UINT64_MAX;
 }
