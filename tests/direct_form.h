@@ -10,13 +10,13 @@
  */
 static inline void filter_direct(const mxd_svf *svf, double *x, size_t num_frames)
 {
-    double g = svf->g, a0 = 1 + g * svf->k + g * g, a1 = 2 * (g * g - 1), a2 = 1 - g * svf->k + g * g;
-    double b0 = svf->m0 * a0 + svf->m1 * g + svf->m2 * g * g;
-    double b1 = svf->m0 * a1 + 2 * svf->m2 * g * g;
-    double b2 = svf->m0 * a2 - svf->m1 * g + svf->m2 * g * g;
+    double g = svf->g, a0 = 1 + g * svf->k + g * g, a1 = 2 * (g * g - 1) / a0, a2 = (1 - g * svf->k + g * g) / a0;
+    double b0 = svf->m0 + (svf->m1 * g + svf->m2 * g * g) / a0;
+    double b1 = svf->m0 * a1 + 2 * svf->m2 * g * g / a0;
+    double b2 = svf->m0 * a2 + (svf->m2 * g * g - svf->m1 * g) / a0;
     double x1 = 0, x2 = 0, y1 = 0, y2 = 0;
     for (size_t n = 0; n < num_frames; n++) {
-        double y = (b0 * x[n] + b1 * x1 + b2 * x2 - a1 * y1 - a2 * y2) / a0;
+        double y = b0 * x[n] + b1 * x1 + b2 * x2 - a1 * y1 - a2 * y2;
         x2 = x1;
         x1 = x[n];
         y2 = y1;
