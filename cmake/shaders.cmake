@@ -7,27 +7,34 @@ find_program(MXD_SPIRV_VAL spirv-val REQUIRED)
 add_executable(mxd_embed_spirv cmake/embed_spirv.c)
 target_link_libraries(mxd_embed_spirv PRIVATE mxd_common)
 
-set(MXD_SPIRV_DIR ${CMAKE_BINARY_DIR}/shaders)
-file(MAKE_DIRECTORY ${MXD_SPIRV_DIR})
-set(MXD_SPIRV)       # module.spv files
-set(MXD_SPIRV_NAMES) # module=file, as embed_spirv takes them
+# Into shaders/ for the library, and into poisoned/ with MXD_POISON_SHARED (shaders/types.h) for test_vulkan_poisoned.
+set(MXD_SPIRV_SETS shaders poisoned)
+set(MXD_SPIRV_FLAGS_shaders)
+set(MXD_SPIRV_FLAGS_poisoned -DMXD_POISON_SHARED)
+foreach(set ${MXD_SPIRV_SETS})
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/${set})
+  set(MXD_SPIRV_${set})       # module.spv files
+  set(MXD_SPIRV_NAMES_${set}) # module=file, as embed_spirv takes them
+endforeach()
 
 # mxd_shader(MODULE SOURCE [-DNAME=VALUE...])
 function(mxd_shader module source)
-  set(raw ${MXD_SPIRV_DIR}/${module}.raw.spv)
-  set(optimised ${MXD_SPIRV_DIR}/${module}.spv)
-  add_custom_command(OUTPUT ${raw}
-    COMMAND ${MXD_GLSLANG} --quiet --target-env vulkan1.2 -I${CMAKE_SOURCE_DIR}/shaders ${ARGN}
-      --depfile ${raw}.d -o ${raw} ${CMAKE_SOURCE_DIR}/shaders/${source}
-    DEPENDS ${CMAKE_SOURCE_DIR}/shaders/${source}
-    DEPFILE ${raw}.d
-    COMMENT "Compiling kernel ${module}" VERBATIM)
-  add_custom_command(OUTPUT ${optimised}
-    COMMAND ${MXD_SPIRV_OPT} --target-env=vulkan1.2 -O ${raw} -o ${optimised}
-    COMMAND ${MXD_SPIRV_VAL} --target-env vulkan1.2 ${optimised}
-    DEPENDS ${raw} VERBATIM)
-  set(MXD_SPIRV ${MXD_SPIRV} ${optimised} PARENT_SCOPE)
-  set(MXD_SPIRV_NAMES ${MXD_SPIRV_NAMES} ${module}=${optimised} PARENT_SCOPE)
+  foreach(set ${MXD_SPIRV_SETS})
+    set(raw ${CMAKE_BINARY_DIR}/${set}/${module}.raw.spv)
+    set(optimised ${CMAKE_BINARY_DIR}/${set}/${module}.spv)
+    add_custom_command(OUTPUT ${raw}
+      COMMAND ${MXD_GLSLANG} --quiet --target-env vulkan1.2 -I${CMAKE_SOURCE_DIR}/shaders ${MXD_SPIRV_FLAGS_${set}}
+        ${ARGN} --depfile ${raw}.d -o ${raw} ${CMAKE_SOURCE_DIR}/shaders/${source}
+      DEPENDS ${CMAKE_SOURCE_DIR}/shaders/${source}
+      DEPFILE ${raw}.d
+      COMMENT "Compiling kernel ${set}/${module}" VERBATIM)
+    add_custom_command(OUTPUT ${optimised}
+      COMMAND ${MXD_SPIRV_OPT} --target-env=vulkan1.2 -O ${raw} -o ${optimised}
+      COMMAND ${MXD_SPIRV_VAL} --target-env vulkan1.2 ${optimised}
+      DEPENDS ${raw} VERBATIM)
+    set(MXD_SPIRV_${set} ${MXD_SPIRV_${set}} ${optimised} PARENT_SCOPE)
+    set(MXD_SPIRV_NAMES_${set} ${MXD_SPIRV_NAMES_${set}} ${module}=${optimised} PARENT_SCOPE)
+  endforeach()
 endfunction()
 
 mxd_shader(eq eq.comp)
@@ -39,7 +46,12 @@ foreach(log2_size RANGE 8 12)
 endforeach()
 mxd_shader(convolve_multiply convolve.comp -DCONVOLVE_MULTIPLY)
 
-add_custom_command(OUTPUT ${MXD_SPIRV_DIR}/modules.c
-  COMMAND mxd_embed_spirv ${MXD_SPIRV_DIR}/modules.c ${MXD_SPIRV_NAMES}
-  DEPENDS mxd_embed_spirv ${MXD_SPIRV} VERBATIM)
-set(MXD_SHADER_SOURCES ${MXD_SPIRV_DIR}/modules.c)
+foreach(set ${MXD_SPIRV_SETS})
+  add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/${set}/modules.c
+    COMMAND mxd_embed_spirv ${CMAKE_BINARY_DIR}/${set}/modules.c ${MXD_SPIRV_NAMES_${set}}
+    DEPENDS mxd_embed_spirv ${MXD_SPIRV_${set}} VERBATIM)
+endforeach()
+set(MXD_SHADER_SOURCES ${CMAKE_BINARY_DIR}/shaders/modules.c)
+# Linked in front of the library, these modules take the place of its own.
+add_library(mxd_poisoned_shaders OBJECT EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/poisoned/modules.c)
+target_link_libraries(mxd_poisoned_shaders PRIVATE mxd_common Vulkan::Vulkan)

@@ -217,7 +217,8 @@ vec2 load_lane(uint lane, uint pair)
 // Workgroups: x = window, y = input.
 void main()
 {
-    const uint j = gl_LocalInvocationID.x;
+    mxd_poison(points, SIZE);
+    const uint j = mxd_invocation;
     const uint window = gl_WorkGroupID.x;
     const mxd_convolve_input_data from = inputs[push.first_input + gl_WorkGroupID.y];
     if (from.page != push.ring_page)
@@ -265,7 +266,8 @@ layout(std430, set = 0, binding = MXD_CONVOLVE_BINDING_SUMS) readonly buffer Sum
 // Workgroups: x = window, y = output.
 void main()
 {
-    const uint j = gl_LocalInvocationID.x;
+    mxd_poison(points, SIZE);
+    const uint j = mxd_invocation;
     const uint window = gl_WorkGroupID.x;
     const uint from = (gl_WorkGroupID.y * push.num_windows + window) * SIZE;
     vec2 v[8];

@@ -37,7 +37,10 @@ float advance_and_mix(inout vec2 s, float x, float a2, float a3, float oma1, vec
 
 void main()
 {
-    const uint i = gl_LocalInvocationID.x;
+    mxd_poison(cascade_states, MXD_EQ_MAX_CASCADE);
+    mxd_poison(scan[0], MXD_EQ_MAX_WORKGROUP);
+    mxd_poison(scan[1], MXD_EQ_MAX_WORKGROUP);
+    const uint i = mxd_invocation;
     const uint width = gl_WorkGroupSize.x;
     const mxd_eq_run_data run = runs[push.first_run + gl_WorkGroupID.x];
     const mxd_eq_row_data row = rows[run.row];

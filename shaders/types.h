@@ -18,6 +18,24 @@ typedef struct mxd_vec4 {
 } mxd_vec4;
 #endif
 
+/*
+ * Compiled with MXD_POISON_SHARED, for tests: shared memory starts as NaN, and invocations are numbered from the
+ * last to the first. Software devices keep what the workgroup before left there and run subgroups in order, so that
+ * a value read before it is written, or without a barrier from an invocation further up, would look right.
+ */
+#ifdef VULKAN
+#ifdef MXD_POISON_SHARED
+#define mxd_invocation (gl_WorkGroupSize.x - 1u - gl_LocalInvocationID.x)
+#define mxd_poison(array, size)                                                     \
+    for (uint mxd_n = mxd_invocation; mxd_n < (size); mxd_n += gl_WorkGroupSize.x) \
+        array[mxd_n] = vec2(uintBitsToFloat(0x7fc00000u));                          \
+    barrier()
+#else
+#define mxd_invocation gl_LocalInvocationID.x
+#define mxd_poison(array, size)
+#endif
+#endif
+
 /* Specialisation constant of every kernel whose workgroup size is chosen from the device's limits. */
 #define MXD_SPEC_WORKGROUP 0
 

@@ -307,14 +307,14 @@ static double *dithered_constant(double lsb, uint32_t num_frames, uint32_t dithe
 static void dither_statistics(void **state)
 {
     (void)state;
-    enum { NUM_FRAMES = 200000 };
+    const uint32_t num_frames = 200000;
     static const double levels[] = {0.0, 0.25, 0.5, 0.75, -0.5, 0.125, 1000.3, -32000.5};
-    const double n = 2.0 * NUM_FRAMES;
+    const double n = 2.0 * num_frames;
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-        double *values = dithered_constant(levels[i], NUM_FRAMES, 3), mean = 0.0, variance = 0.0;
+        double *values = dithered_constant(levels[i], num_frames, 3), mean = 0.0, variance = 0.0;
         double level = ldexp((float)ldexp(levels[i], -15), 15);
         uint32_t counts[3] = {0};
-        for (uint32_t k = 0; k < 2 * NUM_FRAMES; k++) {
+        for (uint32_t k = 0; k < 2 * num_frames; k++) {
             double error = values[k] - level;
             mean += error / n;
             variance += error * error / n;
@@ -336,20 +336,20 @@ static void dither_statistics(void **state)
 static void dither_is_independent(void **state)
 {
     (void)state;
-    enum { NUM_FRAMES = 200000 };
-    double *one = dithered_constant(0.0, NUM_FRAMES, 3), *other = dithered_constant(0.0, NUM_FRAMES, 4);
-    const double variance = 0.25, limit = 5.0 / sqrt(NUM_FRAMES - 64);
+    const uint32_t num_frames = 200000;
+    double *one = dithered_constant(0.0, num_frames, 3), *other = dithered_constant(0.0, num_frames, 4);
+    const double variance = 0.25, limit = 5.0 / sqrt(num_frames - 64);
     double channels = 0.0, deliverables = 0.0;
-    for (uint32_t i = 0; i < NUM_FRAMES; i++) {
-        channels += one[2 * i] * one[2 * i + 1] / variance / NUM_FRAMES;
-        deliverables += one[2 * i] * other[2 * i] / variance / NUM_FRAMES;
+    for (uint32_t i = 0; i < num_frames; i++) {
+        channels += one[2 * i] * one[2 * i + 1] / variance / num_frames;
+        deliverables += one[2 * i] * other[2 * i] / variance / num_frames;
     }
     if (!(fabs(channels) <= limit) || !(fabs(deliverables) <= limit))
         fail_msg("correlation of channels %g, of deliverables %g", channels, deliverables);
     for (uint32_t lag = 1; lag <= 64; lag++) {
         double frames = 0.0;
-        for (uint32_t i = 0; i + 64 < NUM_FRAMES; i++)
-            frames += one[2 * i] * one[2 * (i + lag)] / variance / (NUM_FRAMES - 64);
+        for (uint32_t i = 0; i + 64 < num_frames; i++)
+            frames += one[2 * i] * one[2 * (i + lag)] / variance / (num_frames - 64);
         if (!(fabs(frames) <= limit))
             fail_msg("correlation at a distance of %u frames: %g", lag, frames);
     }

@@ -43,7 +43,7 @@ int cli_exit_code(mxd_result result);
 /* "-23.0", or "-inf" for silence; into text[16]. */
 const char *cli_level(double value, char text[16]);
 
-/* From here on SIGINT and SIGTERM end nothing; they are only taken note of. */
+/* From here on SIGINT, SIGTERM and SIGHUP end nothing; they are only taken note of. */
 void cli_catch_interrupts(void);
 /* Whether one has come: an mxd_render_options.is_cancelled. */
 bool cli_interrupted(void *user);

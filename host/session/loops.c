@@ -53,10 +53,13 @@ static mxd_result report_loop(const mxd_session *session, const uint32_t *stack,
 
 enum { UNSEEN, ON_STACK, DONE };
 
+/* Where everything feeds everything there are as many loops as pairs of buses, each with all names in its line. */
+#define MAX_LOOPS 20
+
 mxd_result mxd_session_check_loops(const mxd_session *session, mxd_problems *problems)
 {
     mxd_result result = MXD_OK;
-    uint32_t count = session->num_buses;
+    uint32_t count = session->num_buses, num_loops = 0;
     if (count == 0)
         return MXD_OK;
     uint8_t *state = calloc(count, sizeof *state);
@@ -79,6 +82,11 @@ mxd_result mxd_session_check_loops(const mxd_session *session, mxd_problems *pro
                 state[bus] = DONE;
                 depth--;
             } else if (target >= 0 && state[target] == ON_STACK) {
+                if (++num_loops > MAX_LOOPS) {
+                    mxd_fail(problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
+                             "buses feed each other in more than %d loops; mend these first", MAX_LOOPS);
+                    goto end;
+                }
                 result = report_loop(session, stack, depth, (uint32_t)target, problems);
             } else if (target >= 0 && state[target] == UNSEEN) {
                 state[target] = ON_STACK;
