@@ -633,25 +633,38 @@ static int run_without_driver(void)
  * with the wrong separator (it is ':' on Linux) the layer takes the whole list for one unknown word.
  */
 
-/* Two copies, the second reading what the first wrote, without a barrier. Recorded, never submitted. */
-static void make_hazard(mxd_vulkan_device_context *context)
+/*
+ * Two copies, the second reading what the first wrote, without a barrier: in one command buffer, never submitted; or
+ * in two that are submitted together, as blocks in flight follow one another.
+ */
+static void make_hazard(mxd_vulkan_device_context *context, uint32_t num_command_buffers)
 {
     mxd_vulkan_buffer buffers[3];
     for (uint32_t i = 0; i < 3; i++)
         assert_int_equal(mxd_vulkan_buffer_init(context, 256, MXD_VULKAN_ON_DEVICE, "a test", &buffers[i]), MXD_OK);
     const VkCommandBufferAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, .commandPool = context->pool,
-        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY, .commandBufferCount = 1,
+        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY, .commandBufferCount = num_command_buffers,
     };
     const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
     const VkBufferCopy copy = {.size = 256};
-    VkCommandBuffer commands;
-    assert_int_equal(vkAllocateCommandBuffers(context->device, &info, &commands), VK_SUCCESS);
-    assert_int_equal(vkBeginCommandBuffer(commands, &begin), VK_SUCCESS);
-    vkCmdCopyBuffer(commands, buffers[0].buffer, buffers[1].buffer, 1, &copy);
-    vkCmdCopyBuffer(commands, buffers[1].buffer, buffers[2].buffer, 1, &copy);
-    assert_int_equal(vkEndCommandBuffer(commands), VK_SUCCESS);
-    vkFreeCommandBuffers(context->device, context->pool, 1, &commands);
+    VkCommandBuffer commands[2];
+    assert_int_equal(vkAllocateCommandBuffers(context->device, &info, commands), VK_SUCCESS);
+    for (uint32_t i = 0; i < 2; i++) {
+        VkCommandBuffer into = commands[num_command_buffers == 2 ? i : 0];
+        if (i == 0 || num_command_buffers == 2)
+            assert_int_equal(vkBeginCommandBuffer(into, &begin), VK_SUCCESS);
+        vkCmdCopyBuffer(into, buffers[i].buffer, buffers[i + 1].buffer, 1, &copy);
+        if (i == 1 || num_command_buffers == 2)
+            assert_int_equal(vkEndCommandBuffer(into), VK_SUCCESS);
+    }
+    if (num_command_buffers == 2) {
+        const VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 2,
+                                     .pCommandBuffers = commands};
+        assert_int_equal(vkQueueSubmit(context->queue, 1, &submit, VK_NULL_HANDLE), VK_SUCCESS);
+        assert_int_equal(vkQueueWaitIdle(context->queue), VK_SUCCESS);
+    }
+    vkFreeCommandBuffers(context->device, context->pool, num_command_buffers, commands);
     for (uint32_t i = 0; i < 3; i++)
         mxd_vulkan_buffer_finish(context, &buffers[i]);
 }
@@ -702,7 +715,12 @@ static void test_validation(void **state)
 
     const char *enables = getenv("VK_LAYER_ENABLES");
     if (enables && strstr(enables, "SYNCHRONIZATION_VALIDATION")) {
-        make_hazard(&backend->context);
+        make_hazard(&backend->context, 1);
+        assert_int_equal(mxd_vulkan_instance_check(&backend->context.instance, problems), MXD_ERROR_DEVICE);
+        expect_error(problems, num_errors++, "SYNC-HAZARD-READ-AFTER-WRITE");
+    }
+    if (enables && strstr(enables, "SYNCHRONIZATION_VALIDATION_QUEUE_SUBMIT")) {
+        make_hazard(&backend->context, 2);
         assert_int_equal(mxd_vulkan_instance_check(&backend->context.instance, problems), MXD_ERROR_DEVICE);
         expect_error(problems, num_errors++, "SYNC-HAZARD-READ-AFTER-WRITE");
     }
