@@ -25,7 +25,10 @@ uint64_t mxd_vulkan_align(uint64_t value, uint64_t alignment)
 /* How well a memory type suits a place: 0 = not at all. */
 static int suitability(const mxd_vulkan_device_context *context, VkMemoryPropertyFlags flags, mxd_vulkan_place place)
 {
-    const VkMemoryPropertyFlags unwanted = VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT | VK_MEMORY_PROPERTY_PROTECTED_BIT;
+    /* AMD's types may only be used with a feature that we do not enable, and they bypass the caches. */
+    const VkMemoryPropertyFlags unwanted = VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT | VK_MEMORY_PROPERTY_PROTECTED_BIT |
+                                           VK_MEMORY_PROPERTY_DEVICE_COHERENT_BIT_AMD |
+                                           VK_MEMORY_PROPERTY_DEVICE_UNCACHED_BIT_AMD;
     if (flags & unwanted)
         return 0;
     bool local = flags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
