@@ -318,6 +318,8 @@ mxd_result mxd_vulkan_device_init(mxd_vulkan_device_context *context, uint32_t i
     context->queue_family = (uint32_t)physical.queue_family;
     const char *staging = getenv("MXD_VULKAN_STAGING");
     context->avoid_coherent = staging && strcmp(staging, "noncoherent") == 0;
+    const char *poison = getenv("MXD_VULKAN_POISON");
+    context->poison = poison && strcmp(poison, "1") == 0;
     result = create_device(context);
     if (result != MXD_OK)
         goto fail;
