@@ -8,13 +8,14 @@
  * --only: cases whose kernel or name contains TEXT. --all: every CPU variant,
  * not only the best. MXD_VULKAN=0 in the environment leaves Vulkan out.
  */
+#include "commit.h"
+#include "host/clock.h"
 #include "host/cpu/variants.h"
 #include "tests/kernel_cases.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define RATE 48000.0
 #define SEED 1
@@ -43,13 +44,6 @@ typedef struct measurement {
     uint32_t num_blocks;
 } measurement;
 
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static double time_of(const mxd_backend_timing *timing)
 {
     return timing->device_s > 0 ? timing->device_s : timing->wall_s;
@@ -75,10 +69,10 @@ static bool measure(const kernel_case *test, const bench_target *target, double 
 {
     mxd_problems *problems = mxd_problems_create();
     *result = (measurement){0};
-    double start_s = now_s();
+    double start_s = mxd_clock_s();
     kernel_rig *rig = kernel_rig_create(test, SEED, target->creator, target->threads, target->device, problems);
     bool good = rig != NULL;
-    result->prepare_s = now_s() - start_s;
+    result->prepare_s = mxd_clock_s() - start_s;
     for (int i = 0; good && i < 2; i++)
         good = kernel_rig_repeat(rig) == MXD_OK;
     if (good) {
@@ -87,11 +81,11 @@ static bool measure(const kernel_case *test, const bench_target *target, double 
         snprintf(driver, 256, "%s", mxd_backend_get_info(backend)->driver);
         result->memory = mxd_backend_memory(backend);
         add_timings(backend, kernel_name(test->kernel), -1, result);
-        start_s = now_s();
+        start_s = mxd_clock_s();
         do {
             good = kernel_rig_repeat(rig) == MXD_OK;
             result->num_blocks++;
-            result->wall_s = now_s() - start_s;
+            result->wall_s = mxd_clock_s() - start_s;
         } while (good && result->wall_s < seconds);
         add_timings(backend, kernel_name(test->kernel), 1, result);
         result->wall_s /= result->num_blocks;
@@ -137,10 +131,10 @@ static void write_json(FILE *json, bool first, const kernel_case *test, const be
     if (!json)
         return;
     fprintf(json,
-            "%s\n  {\"kernel\": \"%s\", \"case\": \"%s\", \"target\": \"%s\", \"device\": \"%s\", \"driver\": \"%s\", "
+            "%s\n  {\"commit\": \"%s\", \"kernel\": \"%s\", \"case\": \"%s\", \"target\": \"%s\", \"device\": \"%s\", \"driver\": \"%s\", "
             "\"block_frames\": %u, \"num_blocks\": %u, \"prepare_s\": %.6g, \"wall_s\": %.6g, \"kernel_s\": %.6g, "
             "\"transfer_s\": %.6g, \"lane_frames\": %.0f, \"memory_bytes\": %llu}",
-            first ? "" : ",", kernel_name(test->kernel), test->name, target->name, device, driver, test->block_frames,
+            first ? "" : ",", MXD_COMMIT, kernel_name(test->kernel), test->name, target->name, device, driver, test->block_frames,
             m->num_blocks, m->prepare_s, m->wall_s, m->kernel_s, m->transfer_s, m->lane_frames,
             (unsigned long long)m->memory);
 }
@@ -177,6 +171,7 @@ static void print_devices(const bench_options *options)
 {
     bench_target targets[16];
     uint32_t count = list_targets(options, targets, 16);
+    printf("commit %s\n", MXD_COMMIT);
     for (uint32_t i = 0; i < count; i++) {
         const mxd_backend_params params = {.num_lanes = 1, .block_frames = 256, .num_threads = targets[i].threads,
                                            .device = targets[i].device, .blocks_in_flight = 1};

@@ -6,27 +6,18 @@
  * "noise" is white noise of steady level, where most stretches cannot beat the peak found so far and are passed
  * over; "rising" swells from -60 dB to full scale, so that a new highest peak is always near: the worst case.
  */
-#include "host/measure/meter.h"
+#include "host/clock.h"
 #include "host/cpu/variants.h"
+#include "host/measure/meter.h"
 
 #include <ebur128.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #define RATE 48000
 #define PUSH_FRAMES 16384
 #define MAX_CHANNELS 12
-
-static const mxd_layout layout_7_1_4 = {
-    .name = "4+7+0",
-    .num_channels = 12,
-    .speakers = {{"M+030", 30, 0, false, 0}, {"M-030", -30, 0, false, 0}, {"M+000", 0, 0, false, 0},
-                 {"LFE1", 45, -30, true, 0}, {"M+090", 90, 0, false, 0}, {"M-090", -90, 0, false, 0},
-                 {"M+135", 135, 0, false, 0}, {"M-135", -135, 0, false, 0}, {"U+045", 45, 30, false, 0},
-                 {"U-045", -45, 30, false, 0}, {"U+135", 135, 30, false, 0}, {"U-135", -135, 30, false, 0}}};
 
 typedef struct source {
     uint32_t num_channels, random;
@@ -35,13 +26,6 @@ typedef struct source {
     float *channels[MAX_CHANNELS];
     float *interleaved;
 } source;
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void fill(source *s, uint32_t num_frames)
 {
@@ -60,16 +44,16 @@ static void fill(source *s, uint32_t num_frames)
 
 static double time_meter(source *s, mxd_loudness *loudness)
 {
-    mxd_meter *meter = mxd_meter_create(s->num_channels == 12 ? &layout_7_1_4 : NULL, s->num_channels, RATE, NULL);
+    mxd_meter *meter = mxd_meter_create(mxd_layout_find(s->num_channels == 12 ? "7.1.4" : "stereo"), s->num_channels, RATE, NULL);
     double total = 0.0;
     if (!meter)
         return NAN;
     while (s->frame < s->num_frames) {
         fill(s, PUSH_FRAMES);
-        double start = seconds();
+        double start = mxd_clock_s();
         if (mxd_meter_push(meter, (const float *const *)s->channels, PUSH_FRAMES) != MXD_OK)
             total = NAN;
-        total += seconds() - start;
+        total += mxd_clock_s() - start;
     }
     mxd_meter_read(meter, loudness);
     mxd_meter_destroy(meter);
@@ -90,10 +74,10 @@ static double time_ebur128(source *s)
         ebur128_set_channel(state, c, channels[c]);
     while (s->frame < s->num_frames) {
         fill(s, PUSH_FRAMES);
-        double start = seconds();
+        double start = mxd_clock_s();
         if (ebur128_add_frames_float(state, s->interleaved, PUSH_FRAMES) != EBUR128_SUCCESS)
             total = NAN;
-        total += seconds() - start;
+        total += mxd_clock_s() - start;
     }
     ebur128_destroy(&state);
     return total;

@@ -3,22 +3,15 @@
  * is made for, layout by layout. Directions are pseudo-random over the whole
  * sphere; each figure is the best of five runs, on one thread.
  */
+#include "host/clock.h"
 #include "host/scene/panner.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define NUM_DIRECTIONS 4096
 #define NUM_CALLS 400000
 #define NUM_RUNS 5
-
-static double now_s(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 int main(void)
 {
@@ -36,20 +29,20 @@ int main(void)
         const mxd_layout *layout = mxd_layout_get(n);
         double best_s = 1e9, best_creation_s = 1e9;
         for (int run = 0; run < NUM_RUNS; run++) {
-            double start_s = now_s();
+            double start_s = mxd_clock_s();
             mxd_panner *panner;
             if (mxd_panner_create(layout, NULL, NULL, &panner) != MXD_OK)
                 return EXIT_FAILURE;
-            double took_s = now_s() - start_s;
+            double took_s = mxd_clock_s() - start_s;
             best_creation_s = took_s < best_creation_s ? took_s : best_creation_s;
-            start_s = now_s();
+            start_s = mxd_clock_s();
             for (size_t i = 0; i < NUM_CALLS; i++) {
                 double gains[MXD_MAX_LAYOUT_CHANNELS];
                 const mxd_direction *direction = &directions[i % NUM_DIRECTIONS];
                 mxd_panner_gains(panner, direction->azimuth_deg, direction->elevation_deg, gains);
                 sum += gains[0];
             }
-            took_s = now_s() - start_s;
+            took_s = mxd_clock_s() - start_s;
             best_s = took_s < best_s ? took_s : best_s;
             mxd_panner_destroy(panner);
         }

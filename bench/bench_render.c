@@ -5,6 +5,7 @@
  *
  *     bench_render [--backend cpu]... [--tracks N]... [--seconds S] [--runs N] [--threads N] [--shared FOLDER]
  */
+#include "commit.h"
 #include "host/mixdown.h"
 #include "tests/song.h"
 

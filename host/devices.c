@@ -26,7 +26,7 @@ static void read_cpu_name(char *name, size_t size)
         if (strncmp(line, "model name", 10) != 0 || !colon)
             continue;
         line[strcspn(line, "\n")] = '\0';
-        snprintf(name, size, "%s", colon + 2);
+        snprintf(name, size, "%s", colon + 1 + (colon[1] == ' '));
         break;
     }
     if (info)

@@ -13,9 +13,12 @@
  *   common name: "4+7+0" is "7.1.4".
  *
  * Errors: every fallible function returns an mxd_result, and what went wrong,
- * where, and what to do is added to the mxd_problems that the caller gives.
- * Threads: an object is used by one thread at a time; different objects are
- * independent of each other.
+ * where, and what to do is added to the mxd_problems that the caller gives, who
+ * may give NULL. After an error what would have been returned by pointer is
+ * NULL. Other arguments are not NULL unless it is said that they may be.
+ * Threads: an object is used by one thread at a time, except for a session,
+ * which several calls may read at once; different objects are independent of
+ * each other.
  */
 #ifndef MXD_MIXDOWN_H
 #define MXD_MIXDOWN_H
@@ -23,8 +26,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdatomic.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* CMakeLists.txt takes the project's version from here. */
 #define MXD_VERSION "0.1.0"
 
 typedef enum mxd_result {
@@ -37,7 +44,7 @@ typedef enum mxd_result {
     MXD_ERROR_UNSUPPORTED,   /* known by name, but not built yet */
     MXD_ERROR_DEVICE,        /* no such device, or it was lost */
     MXD_ERROR_DEVICE_MEMORY, /* the device's memory ran out */
-    MXD_ERROR_CANCELLED      /* the caller's cancel flag was set */
+    MXD_ERROR_CANCELLED      /* the caller's is_cancelled said so */
 } mxd_result;
 
 /* ---- Problems: what is wrong, and where -------------------------------- */
@@ -53,7 +60,10 @@ typedef struct mxd_problem {
     const char *text;  /* what is wrong and what to do: one line, no full stop needed */
 } mxd_problem;
 
-/* A growing list of problems. May be shared by threads: adding is locked. */
+/*
+ * A growing list of problems. Calls on several threads may add to one list;
+ * it is read, by the functions below, while none of them runs.
+ */
 typedef struct mxd_problems mxd_problems;
 
 /* Returns NULL when memory runs out. */
@@ -61,7 +71,7 @@ mxd_problems *mxd_problems_create(void);
 /* Accepts NULL. */
 void mxd_problems_destroy(mxd_problems *problems);
 size_t mxd_problems_count(const mxd_problems *problems);
-/* The index-th problem in order of adding; its strings live as long as the list. */
+/* The index-th problem in order of adding; valid until another is added, its strings as long as the list. */
 const mxd_problem *mxd_problems_get(const mxd_problems *problems, size_t index);
 bool mxd_problems_have_errors(const mxd_problems *problems);
 
@@ -99,20 +109,21 @@ typedef struct mxd_progress {
 /* Zero means default throughout. */
 typedef struct mxd_render_options {
     mxd_backend_kind backend;
-    uint32_t device;            /* Vulkan device, as `mixdown devices` numbers them, from 0 */
-    bool device_given;          /* device was asked for by name: software devices allowed */
+    uint32_t device;            /* Vulkan device: mxd_device.index */
+    bool device_given;          /* auto takes that device, even a software one */
     uint32_t num_threads;       /* 0 = all cores */
     uint64_t memory_bytes;      /* bound on lane, state and staging memory; 0 = 2 GiB */
     uint32_t block_frames;      /* power of two in 2^10..2^20; 0 = from the memory bound */
     const char *output_dir;     /* put output files here instead of beside the session; NULL = no */
     double from_s;              /* first second rendered */
     double to_s;                /* end, in seconds; <= 0 = the session's end */
-    const char *const *only;    /* deliverables to render: layout or file names; NULL = all */
+    const char *const *only;    /* deliverables to render: layout, file or its last part; NULL = all */
     size_t num_only;
-    const char *report;         /* .json file to write the report to, or NULL */
-    void (*on_progress)(void *user, const mxd_progress *progress); /* called from the rendering thread */
-    void *user;
-    const atomic_bool *cancel;  /* set it (from a signal handler, say) to stop; may be NULL */
+    const char *report;         /* .json file to write the report to (from the current folder), or NULL */
+    /* Both are called on the caller's thread, between blocks; either may be NULL. */
+    void (*on_progress)(void *user, const mxd_progress *progress);
+    bool (*is_cancelled)(void *user); /* true ends the render with MXD_ERROR_CANCELLED */
+    void *user;                 /* given to both */
 } mxd_render_options;
 
 typedef struct mxd_loudness {
@@ -131,7 +142,7 @@ typedef struct mxd_deliverable_result {
     uint64_t num_frames;
     mxd_loudness loudness;
     uint64_t num_clipped;       /* samples clipped by an integer format */
-    double first_clip_s;        /* time of the first of them; < 0 = none */
+    double first_clip_s;        /* time of the first of them from the file's start; < 0 = none */
 } mxd_deliverable_result;
 
 typedef struct mxd_render_result {
@@ -159,7 +170,8 @@ void mxd_render_result_destroy(mxd_render_result *result);
 
 /*
  * What a render would do: lanes, steps, lengths, tails, memory; text in plain
- * English, one fact a line. Free *text with free().
+ * English, one fact a line. Free *text with free(). It may be there even after
+ * an error, of a file that cannot be written for one.
  */
 mxd_result mxd_describe(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
                         char **text);
@@ -179,6 +191,7 @@ typedef struct mxd_null_result {
 /*
  * Renders on two backends (or one backend with two block sizes) side by side,
  * writes no file, and tells the difference of each deliverable before dither.
+ * Range and deliverables of a and b must be the same.
  */
 mxd_result mxd_null_test(const mxd_session *session, const mxd_render_options *a, const mxd_render_options *b,
                          double limit_dbfs, mxd_problems *problems, mxd_null_result **result);
@@ -215,7 +228,7 @@ typedef struct mxd_device {
     const char *name;      /* strings live as long as the list */
     const char *driver;    /* driver and its version */
     bool software;         /* a Vulkan device that is the CPU in disguise */
-    bool usable;
+    bool usable;           /* it can render */
     const char *remark;    /* why it is not usable, or what limits it; "" = nothing */
 } mxd_device;
 
@@ -228,5 +241,9 @@ typedef struct mxd_devices {
 mxd_result mxd_devices_list(mxd_problems *problems, mxd_devices **devices);
 /* Accepts NULL. */
 void mxd_devices_destroy(mxd_devices *devices);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -214,6 +214,18 @@ class Cli(unittest.TestCase):
                  {"name": "Three", "channels": 2, "output": "One"}]
         self.refuse(session(buses=buses), "One", "Two", "Three", "->")
 
+    def test_names_that_would_steer_a_terminal(self):
+        tone = [{"file": "tone.wav"}]
+        for name in ("a\nb", "\x1b[2J", "\x7f", "\u009b2J", "\u0080"):
+            self.refuse(session(tracks=[{"name": name, "clips": tone}]), "control characters", "session.json:6:")
+        for name in ("\u00a0", "K\u00fcche \U0001f941 \"5\""):
+            self.assertEqual(self.render(session(tracks=[{"name": name, "clips": tone}])).returncode, 0)
+
+    def test_loops_without_number(self):
+        names = [f"B{i}" for i in range(40)]
+        buses = [{"name": a, "channels": 2, "sends": [{"to": b} for b in names]} for a in names]
+        self.assertIn("more than 20 loops", self.refuse(session(buses=buses), lines=21))
+
     def test_other_refusals(self):
         tone = [{"file": "tone.wav"}]
         self.refuse(session(tracks=[]), "track")
@@ -348,10 +360,14 @@ class Cli(unittest.TestCase):
         tracks = [{"name": str(n), "clips": clips, "inserts": [{"type": "eq", "bands": [
             {"type": "bell", "frequency_hz": 100 * (b + 1), "gain_db": 1} for b in range(16)]}]} for n in range(4)]
         path = self.write(session(tracks=tracks))
+        for number in (signal.SIGINT, signal.SIGHUP):
+            self.interrupt(path, number)
+
+    def interrupt(self, path, number):
         process = subprocess.Popen([MIXDOWN, "render", path, "--backend", "reference", "--progress", "json"],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.assertTrue(process.stderr.readline().startswith("{"))  # it is at work
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         started = time.monotonic()
         stdout, stderr = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, stderr)
@@ -365,6 +381,14 @@ class Cli(unittest.TestCase):
         done = self.render(loud)
         self.assertEqual(done.returncode, 0)
         self.assertIn("clipped", done.stderr)
+
+    def test_standard_output_that_is_full(self):
+        path = self.write(session())
+        for command in (["render", path, "--backend", "cpu"], ["check", path, "--backend", "cpu"], ["devices"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([MIXDOWN, *command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+            self.assertEqual(done.returncode, 1, command)
+            self.assertIn("standard output cannot be written", done.stderr)
 
     def test_measure_failures(self):
         done = self.run_it("measure", self.path("tone.wav"), self.path("missing.wav"))

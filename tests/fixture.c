@@ -23,7 +23,7 @@ void fixture_create(fixture *f)
     assert_non_null(f->problems);
 }
 
-static void remove_folder(const char *folder)
+void fixture_remove(const char *folder)
 {
     DIR *entries = opendir(folder);
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
@@ -33,7 +33,7 @@ static void remove_folder(const char *folder)
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode))
-            remove_folder(path);
+            fixture_remove(path);
         else
             unlink(path);
     }
@@ -44,15 +44,15 @@ static void remove_folder(const char *folder)
 
 void fixture_destroy(fixture *f)
 {
-    remove_folder(f->folder);
+    fixture_remove(f->folder);
     mxd_problems_destroy(f->problems);
 }
 
 const char *fixture_path(const fixture *f, const char *name)
 {
-    static char paths[4][512];
+    static char paths[8][512];
     static unsigned next;
-    char *path = paths[next++ % 4];
+    char *path = paths[next++ % 8];
     snprintf(path, sizeof paths[0], "%s/%s", f->folder, name);
     return path;
 }
@@ -95,10 +95,30 @@ void fixture_wav(const fixture *f, const char *name, uint32_t rate, uint32_t cha
 
 void fixture_text(const fixture *f, const char *name, const char *text)
 {
-    FILE *file = fopen(fixture_path(f, name), "w");
+    fixture_bytes(fixture_path(f, name), text, strlen(text));
+}
+
+void fixture_bytes(const char *path, const void *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
     assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
     assert_int_equal(fclose(file), 0);
+}
+
+unsigned char *fixture_load(const char *path, size_t *size)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        fail_msg("%s is not there", path);
+    *size = (size_t)status.st_size;
+    unsigned char *bytes = malloc(*size + 1);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(bytes);
+    assert_non_null(file);
+    assert_int_equal(fread(bytes, 1, *size, file), *size);
+    fclose(file);
+    return bytes;
 }
 
 fixture_audio fixture_read(const char *path)
@@ -115,12 +135,12 @@ fixture_audio fixture_read(const char *path)
     return audio;
 }
 
-static void print_problems(const mxd_problems *problems)
+void fixture_print(const mxd_problems *problems)
 {
     for (size_t i = 0; i < mxd_problems_count(problems); i++) {
         const mxd_problem *problem = mxd_problems_get(problems, i);
-        print_message("%s:%u:%u: %s\n", problem->file ? problem->file : "", problem->line, problem->column,
-                      problem->text);
+        print_message("%s:%u:%u: %s (%s)\n", problem->file ? problem->file : "", problem->line, problem->column,
+                      problem->text, problem->path ? problem->path : "-");
     }
 }
 
@@ -140,7 +160,7 @@ fixture_audio fixture_output(fixture *f, const char *json, const mxd_render_opti
 {
     mxd_result result = fixture_render(f, json, options);
     if (result != MXD_OK) {
-        print_problems(f->problems);
+        fixture_print(f->problems);
         fail_msg("render failed with %d", (int)result);
     }
     return fixture_read(fixture_path(f, "out.wav"));

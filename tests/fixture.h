@@ -13,7 +13,9 @@ typedef struct fixture {
 void fixture_create(fixture *f);
 /* Removes the folder and all in it. */
 void fixture_destroy(fixture *f);
-/* folder/name; valid until the fourth call after this one. */
+/* Removes any folder and all in it. */
+void fixture_remove(const char *folder);
+/* folder/name; valid until the eighth call after this one. */
 const char *fixture_path(const fixture *f, const char *name);
 
 typedef float (*fixture_signal)(uint32_t channel, uint64_t frame);
@@ -26,6 +28,10 @@ float fixture_noise(uint32_t channel, uint64_t frame);      /* white, uniform in
 void fixture_wav(const fixture *f, const char *name, uint32_t rate, uint32_t channels, uint64_t frames,
                  fixture_signal signal);
 void fixture_text(const fixture *f, const char *name, const char *text);
+void fixture_bytes(const char *path, const void *bytes, size_t size);
+/* A whole file; free() it. */
+unsigned char *fixture_load(const char *path, size_t *size);
+void fixture_print(const mxd_problems *problems);
 
 /* An audio file read back: interleaved. */
 typedef struct fixture_audio {

@@ -2,6 +2,7 @@
  * libFuzzer on audio files: whatever bytes one holds, probing, loading and
  * streaming it end in samples or in a problem. With clang:
  *   CC=clang cmake -S . -B build-fuzz -G Ninja -DMXD_FUZZ=ON && ninja -C build-fuzz fuzz_audio
+ *   export LSAN_OPTIONS=suppressions=tests/lsan_suppressions.txt
  *   build-fuzz/tests/fuzz_audio -max_total_time=300 -max_len=20000 FOLDER_OF_SMALL_AUDIO_FILES
  * The file lives in memory, as /proc/self/fd/100.
  */

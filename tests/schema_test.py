@@ -12,6 +12,7 @@ import copy
 import json
 import math
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -283,6 +284,23 @@ class SchemaTest(unittest.TestCase):
             if name.endswith(".json"):
                 with open(os.path.join(folder, name), encoding="utf-8") as file:
                     self.assertEqual([e.message for e in VALIDATOR.iter_errors(json.load(file))], [], name)
+
+    def test_readme(self):
+        """So do the README's sessions; keys that stand twice would hide one another."""
+        def without_twins(pairs):
+            self.assertEqual(len(pairs), len(dict(pairs)), pairs)
+            return dict(pairs)
+        with open(os.path.join(os.path.dirname(os.path.abspath(SCHEMA_FILE)), "..", "README.md"), encoding="utf-8") as file:
+            blocks = re.findall(r"^```json\n(.*?)^```", file.read(), re.MULTILINE | re.DOTALL)
+        self.assertTrue(blocks)
+        for block in blocks:
+            session = json.loads(block, object_pairs_hook=without_twins)
+            self.assertEqual([e.message for e in VALIDATOR.iter_errors(session)], [])
+            # Nothing but its recordings is missing.
+            (answer,) = self.load([session])
+            self.assertTrue(answer["problems"])
+            for problem in answer["problems"]:
+                self.assertRegex(problem["text"], "there is no such file$")
 
     def test_full_has_every_key(self):
         seen = {}

@@ -13,7 +13,7 @@ static const double pi = 3.14159265358979323846;
 static const char *in_folder_of_rate(uint32_t rate)
 {
     static _Thread_local char path[512];
-    snprintf(path, sizeof path, "%s/%u.flac", folder, rate);
+    snprintf(path, sizeof path, "%s/%u.flac", the_folder(), rate);
     return path;
 }
 
@@ -47,17 +47,17 @@ static void missing_and_foreign_files(void **state)
     probe_must_fail("missing.wav", "no such file");
     probe_must_fail("missing/missing.wav", "no such file");
     probe_must_fail(".", "is a folder");
-    make_bytes(in_folder("empty.wav"), "", 0);
+    fixture_bytes(in_folder("empty.wav"), "", 0);
     probe_must_fail("empty.wav", "is empty");
-    make_bytes(in_folder("text.wav"), "These are words.\n", 17);
+    fixture_bytes(in_folder("text.wav"), "These are words.\n", 17);
     probe_must_fail("text.wav", "not an audio file");
-    make_bytes(in_folder("image.wav"), png, sizeof png);
+    fixture_bytes(in_folder("image.wav"), png, sizeof png);
     probe_must_fail("image.wav", "not an audio file");
-    make_bytes(in_folder("one-byte.wav"), "R", 1);
+    fixture_bytes(in_folder("one-byte.wav"), "R", 1);
     probe_must_fail("one-byte.wav", "not an audio file");
-    make_bytes(in_folder("riff.wav"), "RIFF\x24\0\0\0WAVE", 12);
+    fixture_bytes(in_folder("riff.wav"), "RIFF\x24\0\0\0WAVE", 12);
     probe_must_fail("riff.wav", "damaged or truncated");
-    make_bytes(in_folder("bw64.wav"), "BW64\xFF\xFF\xFF\xFFWAVE", 12);
+    fixture_bytes(in_folder("bw64.wav"), "BW64\xFF\xFF\xFF\xFFWAVE", 12);
     probe_must_fail("bw64.wav", "is BW64");
     assert_int_equal(mkfifo(in_folder("pipe.wav"), 0600), 0);
     alarm(20); /* a hang ends the test */
@@ -127,8 +127,8 @@ static void truncated_files(void **state)
     /* One byte missing is enough. */
     make_file(in_folder("whole"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 48000, 2, samples, NUM_FRAMES);
     size_t size;
-    unsigned char *bytes = slurp(in_folder("whole"), &size);
-    make_bytes(in_folder("short.wav"), bytes, size - 1);
+    unsigned char *bytes = fixture_load(in_folder("whole"), &size);
+    fixture_bytes(in_folder("short.wav"), bytes, size - 1);
     probe_must_fail("short.wav", "promises 10007 frames, the file holds 10006");
     free(bytes);
     free(samples);
@@ -221,15 +221,15 @@ static void damaged_headers(void **state)
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         make_file(in_folder("whole"), formats[i], 44100, 3, samples, 64);
         size_t size;
-        unsigned char *bytes = slurp(in_folder("whole"), &size);
+        unsigned char *bytes = fixture_load(in_folder("whole"), &size);
         for (size_t cut = 0; cut < size; cut += cut < 160 ? 1 : 13) {
-            make_bytes(in_folder("damaged"), bytes, cut);
+            fixture_bytes(in_folder("damaged"), bytes, cut);
             if (survives(in_folder("damaged")) && cut + 16 < size)
                 fail_msg("format %x: taken when cut to %zu of %zu bytes", formats[i], cut, size);
         }
         for (size_t bit = 0; bit < 8 * (size < 128 ? size : 128); bit += 3) {
             bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
-            make_bytes(in_folder("damaged"), bytes, size);
+            fixture_bytes(in_folder("damaged"), bytes, size);
             survives(in_folder("damaged"));
             bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
         }

@@ -218,7 +218,7 @@ static void channel_orders(void **state)
             planar[channel] = (float)params.layout->speakers[channel].wave_mask; /* each channel says which it is */
         write_file(&params, planar, 1, 1, NULL);
         size_t size;
-        unsigned char *bytes = slurp(params.path, &size);
+        unsigned char *bytes = fixture_load(params.path, &size);
         assert_int_equal(little(bytes + 56, 2), cases[i].extensible ? 0xFFFE : 3);
         if (cases[i].extensible && little(bytes + 76, 4) != wanted_mask)
             fail_msg("%s: mask %lx, not %lx", cases[i].layout, (long)little(bytes + 76, 4), (long)wanted_mask);
@@ -258,7 +258,7 @@ static void same_bytes_each_time(void **state)
             mxd_audio_writer_params params =
                 params_for(in_folder("again"), cases[i].format, cases[i].layout, cases[i].bit_depth);
             write_file(&params, planar, NUM_FRAMES, run ? 127 : NUM_FRAMES, NULL);
-            bytes[run] = slurp(params.path, &sizes[run]);
+            bytes[run] = fixture_load(params.path, &sizes[run]);
         }
         assert_int_equal(sizes[0], sizes[1]);
         if (memcmp(bytes[0], bytes[1], sizes[0]) != 0)
@@ -307,14 +307,14 @@ static double *dithered_constant(double lsb, uint32_t num_frames, uint32_t dithe
 static void dither_statistics(void **state)
 {
     (void)state;
-    enum { NUM_FRAMES = 200000 };
+    const uint32_t num_frames = 200000;
     static const double levels[] = {0.0, 0.25, 0.5, 0.75, -0.5, 0.125, 1000.3, -32000.5};
-    const double n = 2.0 * NUM_FRAMES;
+    const double n = 2.0 * num_frames;
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-        double *values = dithered_constant(levels[i], NUM_FRAMES, 3), mean = 0.0, variance = 0.0;
+        double *values = dithered_constant(levels[i], num_frames, 3), mean = 0.0, variance = 0.0;
         double level = ldexp((float)ldexp(levels[i], -15), 15);
         uint32_t counts[3] = {0};
-        for (uint32_t k = 0; k < 2 * NUM_FRAMES; k++) {
+        for (uint32_t k = 0; k < 2 * num_frames; k++) {
             double error = values[k] - level;
             mean += error / n;
             variance += error * error / n;
@@ -336,20 +336,20 @@ static void dither_statistics(void **state)
 static void dither_is_independent(void **state)
 {
     (void)state;
-    enum { NUM_FRAMES = 200000 };
-    double *one = dithered_constant(0.0, NUM_FRAMES, 3), *other = dithered_constant(0.0, NUM_FRAMES, 4);
-    const double variance = 0.25, limit = 5.0 / sqrt(NUM_FRAMES - 64);
+    const uint32_t num_frames = 200000;
+    double *one = dithered_constant(0.0, num_frames, 3), *other = dithered_constant(0.0, num_frames, 4);
+    const double variance = 0.25, limit = 5.0 / sqrt(num_frames - 64);
     double channels = 0.0, deliverables = 0.0;
-    for (uint32_t i = 0; i < NUM_FRAMES; i++) {
-        channels += one[2 * i] * one[2 * i + 1] / variance / NUM_FRAMES;
-        deliverables += one[2 * i] * other[2 * i] / variance / NUM_FRAMES;
+    for (uint32_t i = 0; i < num_frames; i++) {
+        channels += one[2 * i] * one[2 * i + 1] / variance / num_frames;
+        deliverables += one[2 * i] * other[2 * i] / variance / num_frames;
     }
     if (!(fabs(channels) <= limit) || !(fabs(deliverables) <= limit))
         fail_msg("correlation of channels %g, of deliverables %g", channels, deliverables);
     for (uint32_t lag = 1; lag <= 64; lag++) {
         double frames = 0.0;
-        for (uint32_t i = 0; i + 64 < NUM_FRAMES; i++)
-            frames += one[2 * i] * one[2 * (i + lag)] / variance / (NUM_FRAMES - 64);
+        for (uint32_t i = 0; i + 64 < num_frames; i++)
+            frames += one[2 * i] * one[2 * (i + lag)] / variance / (num_frames - 64);
         if (!(fabs(frames) <= limit))
             fail_msg("correlation at a distance of %u frames: %g", lag, frames);
     }
@@ -400,22 +400,22 @@ static void all_or_nothing(void **state)
     const float *channels[] = {two_frames, two_frames + 2};
     mode_t umask_before = umask(027);
     for (int i = 0; i < 2; i++) {
-        make_bytes(in_folder("precious.wav"), "precious", 8);
-        size_t before = files_in(folder), size;
+        fixture_bytes(in_folder("precious.wav"), "precious", 8);
+        size_t before = files_in(the_folder()), size;
         mxd_audio_writer_params params = params_for(in_folder("precious.wav"), formats[i], "stereo", 24);
         for (int stage = 0; stage < 3; stage++) { /* given up after opening, writing, finishing */
             mxd_audio_writer *writer = NULL;
             assert_int_equal(mxd_audio_writer_open(&params, NULL, &writer), MXD_OK);
-            assert_int_equal(files_in(folder), before + 1);
+            assert_int_equal(files_in(the_folder()), before + 1);
             if (stage > 0)
                 assert_int_equal(mxd_audio_writer_write(writer, channels, 2), MXD_OK);
             if (stage > 1)
                 assert_int_equal(mxd_audio_writer_finish(writer), MXD_OK);
-            unsigned char *bytes = slurp(params.path, &size);
+            unsigned char *bytes = fixture_load(params.path, &size);
             assert_memory_equal(bytes, "precious", 8);
             free(bytes);
             mxd_audio_writer_close(writer);
-            assert_int_equal(files_in(folder), before);
+            assert_int_equal(files_in(the_folder()), before);
         }
         mxd_problems *problems = mxd_problems_create();
         mxd_audio_writer *writer = NULL;
@@ -428,7 +428,7 @@ static void all_or_nothing(void **state)
         struct stat status;
         assert_int_equal(stat(params.path, &status), 0);
         assert_int_equal(status.st_mode & 0777, 0640);
-        assert_int_equal(files_in(folder), before);
+        assert_int_equal(files_in(the_folder()), before);
     }
     umask(umask_before);
 }
@@ -450,8 +450,8 @@ static void folders(void **state)
     mxd_audio_writer_params params = params_for(in_folder("new/deep/er/out.wav"), MXD_FORMAT_WAV, "stereo", 16);
     write_file(&params, two_frames, 2, 2, NULL);
     assert_int_equal(access(in_folder("new/deep/er/out.wav"), R_OK), 0);
-    empty_folder(in_folder("new"));
-    make_bytes(in_folder("file"), "", 0);
+    fixture_remove(in_folder("new"));
+    fixture_bytes(in_folder("file"), "", 0);
     params.path = in_folder("file/out.wav");
     open_must_fail(&params, "is a file where a folder should be");
     params.path = in_folder("");
@@ -558,7 +558,7 @@ static void disk_full(void **state)
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN); /* so that write says EFBIG */
     for (int f = 0; f < 3; f++)
         for (int i = 0; i < 4; i++) {
-            size_t files = files_in(folder);
+            size_t files = files_in(the_folder());
             struct rlimit tight = {.rlim_cur = limits[i], .rlim_max = before.rlim_max};
             mxd_problems *problems = mxd_problems_create();
             mxd_audio_writer *writer = NULL;
@@ -575,7 +575,7 @@ static void disk_full(void **state)
             expect_one_problem(problems, "full.wav", "grew beyond the largest size");
             mxd_audio_writer_close(writer);
             mxd_problems_destroy(problems);
-            assert_int_equal(files_in(folder), files);
+            assert_int_equal(files_in(the_folder()), files);
         }
     signal(SIGXFSZ, handler);
     free(planar);

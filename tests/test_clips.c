@@ -38,7 +38,7 @@ static mxd_clip clip_of(const char *name, uint64_t start)
     static char paths[64][512];
     static unsigned num_paths;
     char *path = paths[num_paths++ % 64];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    snprintf(path, sizeof paths[0], "%s", in_folder(name));
     mxd_audio_info info;
     if (mxd_audio_probe(path, NULL, NULL, &info) != MXD_OK)
         fail_msg("%s cannot be probed", path);
@@ -365,7 +365,7 @@ static int num_open_files(void)
         ssize_t length = readlink(name, target, sizeof target - 1);
         if (length > 0) {
             target[length] = '\0';
-            count += strstr(target, folder + 2) && strstr(target, ".wav");
+            count += strstr(target, the_folder()) && strstr(target, ".wav");
         }
     }
     return count;

@@ -315,9 +315,25 @@ static void real_responses_load(void **state)
     fixture_destroy(&f);
 }
 
+static void table_of_effects(void **state)
+{
+    (void)state;
+    assert_ptr_equal(mxd_effect_find("eq"), mxd_effect_get(0));
+    assert_ptr_equal(mxd_effect_find("convolver"), mxd_effect_get(1));
+    assert_null(mxd_effect_get(2));
+    assert_null(mxd_effect_find("compressor"));
+    assert_true(mxd_effect_is_planned("compressor"));
+    assert_true(mxd_effect_is_planned("match"));
+    assert_false(mxd_effect_is_planned("eq"));
+    assert_false(mxd_effect_is_planned("compresor"));
+    for (uint32_t i = 0; mxd_effect_get(i); i++)
+        mxd_effect_get(i)->destroy(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_of_effects),
         cmocka_unit_test(each_mistake_has_its_line), cmocka_unit_test(eq_reads_its_bands),
         cmocka_unit_test(convolver_reads_files),     cmocka_unit_test(convolver_reads_rooms),
         cmocka_unit_test(real_responses_load),

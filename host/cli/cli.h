@@ -43,9 +43,10 @@ int cli_exit_code(mxd_result result);
 /* "-23.0", or "-inf" for silence; into text[16]. */
 const char *cli_level(double value, char text[16]);
 
-/* Set by SIGINT and SIGTERM; cli_catch_interrupts installs the handlers. */
-extern atomic_bool cli_interrupted;
+/* From here on SIGINT, SIGTERM and SIGHUP end nothing; they are only taken note of. */
 void cli_catch_interrupts(void);
+/* Whether one has come: an mxd_render_options.is_cancelled. */
+bool cli_interrupted(void *user);
 
 int cli_render(const cli_options *options);
 int cli_check(const cli_options *options);

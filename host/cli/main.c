@@ -75,7 +75,9 @@ int main(int argc, char **argv)
     if (code == EXIT_DONE)
         code = command->run(&options);
     free(options.only);
-    if (fflush(stdout) != 0 && code == EXIT_DONE) {
+    /* An earlier flush may have failed, and then this one has nothing left to fail with. */
+    bool written = fflush(stdout) == 0 && !ferror(stdout);
+    if (!written && code == EXIT_DONE) {
         fputs("mixdown: standard output cannot be written\n", stderr);
         code = EXIT_FAILED;
     }

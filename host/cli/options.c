@@ -196,6 +196,14 @@ static int complain_of_value(const cli_command *command, const option_help *opti
     return EXIT_USAGE;
 }
 
+/* word: the one that getopt_long stands behind; within a cluster of letters such as -ab it is the one before. */
+static int complain_of_option(const cli_command *command, const char *word)
+{
+    char letter[] = {'-', (char)optopt, '\0'};
+    bool is_letter = optopt > 0 && optopt <= CHAR_MAX;
+    return complain(command, "unknown option ", is_letter ? letter : word);
+}
+
 static int check_files(const cli_command *command, const cli_options *options)
 {
     bool any = strcmp(command->arguments, "FILE...") == 0, one = strcmp(command->arguments, "SESSION") == 0;
@@ -222,7 +230,7 @@ int cli_parse(const cli_command *command, int argc, char **argv, cli_options *op
         if (found == ':')
             return complain(command, "a value is missing after ", argv[optind - 1]);
         if (found == '?')
-            return complain(command, "unknown option ", argv[optind - 1]);
+            return complain_of_option(command, argv[optind - 1]);
         const option_help *option = &table[found - CHAR_MAX - 1];
         if (!set_option(option->name, optarg, options))
             return complain_of_value(command, option, optarg);

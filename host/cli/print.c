@@ -3,21 +3,31 @@
 
 #include <math.h>
 #include <signal.h>
+#include <stdatomic.h>
 
-atomic_bool cli_interrupted;
+static atomic_bool interrupted;
 
 static void on_interrupt(int signal_number)
 {
     (void)signal_number;
-    atomic_store(&cli_interrupted, true);
+    atomic_store(&interrupted, true);
 }
 
 void cli_catch_interrupts(void)
 {
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, hangup;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    /* The terminal went away: no half files then either, but nohup has its way. */
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
+}
+
+bool cli_interrupted(void *user)
+{
+    (void)user;
+    return atomic_load(&interrupted);
 }
 
 void cli_print_problems(const mxd_problems *problems)

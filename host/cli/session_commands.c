@@ -89,7 +89,7 @@ int cli_render(const cli_options *options)
     int code = EXIT_FAILED;
     progress_state state = {.json = options->progress == PROGRESS_JSON};
     mxd_render_options render = options->render;
-    render.cancel = &cli_interrupted;
+    render.is_cancelled = cli_interrupted;
     render.user = &state;
     if (state.json || (options->progress == PROGRESS_AUTO && isatty(STDERR_FILENO)))
         render.on_progress = show_progress;
@@ -162,7 +162,7 @@ int cli_null_test(const cli_options *options)
 {
     int code = EXIT_FAILED;
     mxd_render_options a = options->render;
-    a.cancel = &cli_interrupted;
+    a.is_cancelled = cli_interrupted;
     mxd_render_options b = a;
     b.backend = options->against.backend;
     b.block_frames = options->against.block_frames;

@@ -4,12 +4,12 @@
  * nothing left to do. Overlap with decoding and encoding comes from the
  * caller's own threads.
  */
+#include "../clock.h"
 #include "kernels.h"
 #include "simd.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 typedef enum timing_index { TIME_EQ, TIME_CONVOLVE, TIME_MIX, TIME_UPLOAD, TIME_DOWNLOAD, NUM_TIMES } timing_index;
 
@@ -41,16 +41,9 @@ void *MXD_CPU(mxd_aligned_zeros)(size_t size)
     return memory;
 }
 
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static void add_time(cpu_backend *cpu, timing_index index, double start_s, uint64_t lane_frames)
 {
-    cpu->timings[index].wall_s += now_s() - start_s;
+    cpu->timings[index].wall_s += mxd_clock_s() - start_s;
     cpu->timings[index].lane_frames += lane_frames;
 }
 
@@ -179,7 +172,7 @@ static void download_one(void *user, uint32_t index, uint32_t thread)
 static void run_step(cpu_backend *cpu, const mxd_step_run *run, uint32_t num_frames)
 {
     const cpu_step *step = &cpu->steps[run->step];
-    double start_s = now_s();
+    double start_s = mxd_clock_s();
     if (step->eq) {
         MXD_CPU(mxd_eq_run)(step->eq, cpu->threads, &cpu->lanes, num_frames, run);
         add_time(cpu, TIME_EQ, start_s, (uint64_t)num_frames * run->num_rows);
@@ -196,14 +189,14 @@ static mxd_result submit(mxd_backend *backend, const mxd_block *block, uint64_t 
 {
     cpu_backend *cpu = (cpu_backend *)backend;
     cpu_transfer transfer = {&cpu->lanes, block};
-    double start_s = now_s();
+    double start_s = mxd_clock_s();
     mxd_threads_run(cpu->threads, block->num_uploads, upload_one, &transfer);
     add_time(cpu, TIME_UPLOAD, start_s, (uint64_t)block->num_frames * block->num_uploads);
 
     for (uint32_t i = 0; i < block->num_runs; i++)
         run_step(cpu, &block->runs[i], block->num_frames);
 
-    start_s = now_s();
+    start_s = mxd_clock_s();
     mxd_threads_run(cpu->threads, block->num_downloads, download_one, &transfer);
     add_time(cpu, TIME_DOWNLOAD, start_s, (uint64_t)block->num_frames * block->num_downloads);
     *ticket = ++cpu->num_blocks;

@@ -28,6 +28,7 @@ struct mxd_block_arrays {
     double *gains;              /* [point][output] of one route */
     uint32_t *frames;           /* [point] of one route */
     uint64_t bytes;
+    bool counting;              /* bytes are wanted, nothing else */
 };
 
 void mxd_block_arrays_destroy(struct mxd_block_arrays *arrays)
@@ -50,15 +51,19 @@ void mxd_block_arrays_destroy(struct mxd_block_arrays *arrays)
     free(arrays);
 }
 
-uint64_t mxd_graph_array_bytes(const mxd_graph *graph)
+/* Whether the gains can differ on the two sides of a frame: straight lines and objects' paths never do. */
+static bool can_jump(const mxd_route *route)
 {
-    return graph->arrays ? graph->arrays->bytes : 0;
+    for (uint32_t i = 0; i < 2; i++)
+        if (route->levels[i] && route->levels[i]->curve == MXD_CURVE_HOLD)
+            return true;
+    return route->kind == MXD_ROUTE_PAN && route->pan->curve == MXD_CURVE_HOLD;
 }
 
 /* Most points that one of the route's curves takes in a block. */
-static uint32_t points_of(const mxd_route *route, uint32_t block_frames)
+static uint64_t points_of(const mxd_route *route, uint32_t block_frames)
 {
-    uint32_t inner = 0;
+    uint64_t inner = 0;
     for (uint32_t i = 0; i < 2; i++)
         if (route->levels[i])
             inner += mxd_automation_density(route->levels[i], block_frames);
@@ -66,8 +71,8 @@ static uint32_t points_of(const mxd_route *route, uint32_t block_frames)
         inner += mxd_automation_density(route->pan, block_frames);
     if (route->kind == MXD_ROUTE_OBJECT)
         inner += mxd_object_density(route->object, block_frames);
-    /* The block's first and last frame, and two points where a curve jumps. */
-    return inner ? 2 * inner + 2 : 1;
+    /* The block's first and last frame, and two points at a bend where the curve may jump. */
+    return inner ? (can_jump(route) ? 2 : 1) * inner + 2 : 1;
 }
 
 static uint32_t edges_of(const mxd_route *route, uint32_t num_outputs)
@@ -82,76 +87,103 @@ static uint32_t edges_of(const mxd_route *route, uint32_t num_outputs)
     return count;
 }
 
+/* What the worst block takes. In 64 bits: tracks x loudspeakers x points of their curves come to billions. */
 typedef struct sizes {
-    uint32_t most_points;  /* of one route */
-    uint32_t most_slots;   /* of one mix: routes x outputs */
-    uint32_t rows, outputs, edges, points, downloads;
+    uint64_t most_points;  /* of one route */
+    uint64_t most_gains;   /* of one route: points x outputs */
+    uint64_t most_slots;   /* of one mix: routes x outputs */
+    uint64_t rows, outputs, edges, points, downloads;
 } sizes;
 
-static uint32_t max_of(uint32_t a, uint32_t b)
+static uint64_t max_of(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
 }
 
-static void measure_mix(const mxd_mix *mix, uint32_t block_frames, mxd_mix_limits *limits, sizes *size)
+static void measure_mix(const mxd_mix *mix, uint32_t block_frames, sizes *size)
 {
-    limits->max_outputs += mix->num_lanes;
-    size->most_slots = max_of(size->most_slots, mix->num_lanes * mix->num_routes);
+    size->outputs += mix->num_lanes;
+    size->most_slots = max_of(size->most_slots, (uint64_t)mix->num_lanes * mix->num_routes);
     for (uint32_t i = 0; i < mix->num_routes; i++) {
-        uint32_t points = points_of(&mix->routes[i], block_frames);
-        uint32_t edges = edges_of(&mix->routes[i], mix->num_lanes);
+        uint64_t points = points_of(&mix->routes[i], block_frames);
+        uint64_t edges = edges_of(&mix->routes[i], mix->num_lanes);
         size->most_points = max_of(size->most_points, points);
-        limits->max_edges += edges;
-        limits->max_points += edges * points;
+        size->most_gains = max_of(size->most_gains, points * mix->num_lanes);
+        size->edges += edges;
+        size->points += edges * points;
     }
 }
 
-/* calloc that adds up what it gave. */
-static void *take(uint64_t *bytes, uint32_t count, size_t size)
+static sizes measure_graph(const mxd_graph *graph, uint32_t block_frames)
+{
+    sizes size = {0};
+    for (uint32_t i = 0; i < graph->num_operations; i++) {
+        if (graph->operations[i].kind == MXD_OPERATION_MIX)
+            measure_mix(&graph->mixes[graph->operations[i].mix], block_frames, &size);
+        else
+            size.rows++;
+    }
+    for (uint32_t i = 0; i < graph->num_outputs; i++)
+        size.downloads += graph->outputs[i].deliverable->layout->num_channels;
+    return size;
+}
+
+/* calloc that adds up what it takes; NULL while only that is wanted. */
+static void *take(struct mxd_block_arrays *a, uint64_t count, size_t size)
 {
     count = count ? count : 1;
-    *bytes += (uint64_t)count * size;
-    return calloc(count, size);
+    a->bytes += count * size;
+    return a->counting ? NULL : calloc(count, size);
+}
+
+/* False when memory runs out, and while counting. */
+static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const sizes *size)
+{
+    a->limits = take(a, graph->num_steps, sizeof *a->limits);
+    a->uploads = take(a, graph->num_source_lanes, sizeof *a->uploads);
+    a->downloads = take(a, size->downloads, sizeof *a->downloads);
+    a->runs = take(a, graph->num_steps, sizeof *a->runs);
+    a->mixes = take(a, graph->num_steps, sizeof *a->mixes);
+    a->rows = take(a, size->rows, sizeof *a->rows);
+    a->restart = take(a, size->rows, sizeof *a->restart);
+    a->outputs = take(a, size->outputs, sizeof *a->outputs);
+    a->edges = take(a, size->edges, sizeof *a->edges);
+    /* A curve is written before it is known to be silent: room for one more. */
+    a->points = take(a, size->points + size->most_points, sizeof *a->points);
+    a->slots = take(a, size->most_slots, sizeof *a->slots);
+    a->gains = take(a, size->most_gains, sizeof *a->gains);
+    a->frames = take(a, size->most_points, sizeof *a->frames);
+    return a->limits && a->uploads && a->downloads && a->runs && a->mixes && a->rows && a->restart && a->outputs &&
+           a->edges && a->points && a->slots && a->gains && a->frames;
+}
+
+uint64_t mxd_graph_array_bytes(const mxd_graph *graph, uint32_t block_frames)
+{
+    struct mxd_block_arrays counted = {.counting = true};
+    sizes size = measure_graph(graph, block_frames);
+    take_all(&counted, graph, &size);
+    /* Indices into the arrays have 32 bits. */
+    return size.points <= UINT32_MAX && size.most_slots <= UINT32_MAX ? counted.bytes : UINT64_MAX;
 }
 
 static mxd_result make_arrays(mxd_graph *graph, uint32_t block_frames)
 {
     mxd_block_arrays_destroy(graph->arrays);
     struct mxd_block_arrays *a = graph->arrays = calloc(1, sizeof *a);
-    if (!a)
+    sizes size = measure_graph(graph, block_frames);
+    if (!a || size.points > UINT32_MAX || !take_all(a, graph, &size))
         return MXD_ERROR_MEMORY;
     a->block_frames = block_frames;
-    a->limits = take(&a->bytes, graph->num_steps, sizeof *a->limits);
-    if (!a->limits)
-        return MXD_ERROR_MEMORY;
-    sizes size = {0};
     for (uint32_t i = 0; i < graph->num_steps; i++) {
         const mxd_step *step = &graph->steps[i];
-        size.rows += step->num_operations;
+        sizes mix = {0};
         for (uint32_t j = 0; step->kind == MXD_OPERATION_MIX && j < step->num_operations; j++)
-            measure_mix(&graph->mixes[graph->operations[step->operations[j]].mix], block_frames, &a->limits[i], &size);
-        size.outputs += a->limits[i].max_outputs;
-        size.edges += a->limits[i].max_edges;
-        size.points += a->limits[i].max_points;
+            measure_mix(&graph->mixes[graph->operations[step->operations[j]].mix], block_frames, &mix);
+        a->limits[i] = (mxd_mix_limits){.max_outputs = (uint32_t)mix.outputs,
+                                        .max_edges = (uint32_t)mix.edges,
+                                        .max_points = (uint32_t)mix.points};
     }
-    for (uint32_t i = 0; i < graph->num_outputs; i++)
-        size.downloads += graph->outputs[i].deliverable->layout->num_channels;
-    a->uploads = take(&a->bytes, graph->num_source_lanes, sizeof *a->uploads);
-    a->downloads = take(&a->bytes, size.downloads, sizeof *a->downloads);
-    a->runs = take(&a->bytes, graph->num_steps, sizeof *a->runs);
-    a->mixes = take(&a->bytes, graph->num_steps, sizeof *a->mixes);
-    a->rows = take(&a->bytes, size.rows, sizeof *a->rows);
-    a->restart = take(&a->bytes, size.rows, sizeof *a->restart);
-    a->outputs = take(&a->bytes, size.outputs, sizeof *a->outputs);
-    a->edges = take(&a->bytes, size.edges, sizeof *a->edges);
-    /* A curve is written before it is known to be silent: room for one more. */
-    a->points = take(&a->bytes, size.points + size.most_points, sizeof *a->points);
-    a->slots = take(&a->bytes, size.most_slots, sizeof *a->slots);
-    a->gains = take(&a->bytes, size.most_points * MXD_MAX_CHANNELS, sizeof *a->gains);
-    a->frames = take(&a->bytes, size.most_points, sizeof *a->frames);
-    bool complete = a->uploads && a->downloads && a->runs && a->mixes && a->rows && a->restart && a->outputs &&
-                    a->edges && a->points && a->slots && a->gains && a->frames;
-    return complete ? MXD_OK : MXD_ERROR_MEMORY;
+    return MXD_OK;
 }
 
 mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames)
@@ -179,19 +211,18 @@ static void decide_activity(mxd_graph *graph, uint64_t first_frame, uint32_t num
 {
     for (uint32_t i = 0; i < graph->num_chains; i++) {
         mxd_chain *chain = &graph->chains[graph->chain_order[i]];
-        bool fed = chain->track ? mxd_clips_sound(chain->track, first_frame, num_frames)
-                                : chain->input_mix != MXD_NO_INDEX &&
-                                      mix_is_fed(graph, &graph->mixes[chain->input_mix]);
         bool was_active = chain->active;
-        if (fed)
+        chain->fed = chain->track ? mxd_clips_sound(chain->track, first_frame, num_frames)
+                                 : chain->input_mix != MXD_NO_INDEX &&
+                                       mix_is_fed(graph, &graph->mixes[chain->input_mix]);
+        if (chain->fed)
             chain->sounds_until = first_frame + num_frames + chain->tail_frames;
         chain->active = first_frame < chain->sounds_until;
         chain->restart = chain->active && !was_active;
     }
 }
 
-static void list_uploads(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const float *sources,
-                         mxd_block *block)
+static void list_uploads(mxd_graph *graph, const float *sources, mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
     block->uploads = a->uploads;
@@ -199,12 +230,11 @@ static void list_uploads(mxd_graph *graph, uint64_t first_frame, uint32_t num_fr
         const mxd_chain *chain = &graph->chains[i];
         if (!chain->track || !chain->active)
             continue;
-        bool sounds = mxd_clips_sound(chain->track, first_frame, num_frames);
         for (uint32_t j = 0; j < chain->num_source_lanes; j++) {
             uint32_t source = chain->first_source_lane + j;
             a->uploads[block->num_uploads++] = (mxd_upload){
                 .lane = graph->lanes[chain->first_lane + j].physical,
-                .frames = sounds ? sources + (size_t)source * a->block_frames : NULL,
+                .frames = chain->fed ? sources + (size_t)source * a->block_frames : NULL,
             };
         }
     }
@@ -265,21 +295,40 @@ static uint32_t add_point(struct mxd_block_arrays *a, const mxd_route *route, ui
     return num_points + !repeats;
 }
 
+/*
+ * The last point: the block's end, at or before the next bend. There the value on the straight line to that bend is
+ * taken, not the curve's own: a render that ends here (--to) sounds like one that goes on.
+ */
+static uint32_t add_end(struct mxd_block_arrays *a, const mxd_route *route, uint64_t first_frame, uint32_t num_frames,
+                        uint64_t bend, uint32_t num_outputs, uint32_t num_points)
+{
+    double *gains = a->gains + (size_t)num_points * num_outputs;
+    const double *last = gains - num_outputs;
+    route_gains(route, bend, true, num_outputs, gains);
+    a->frames[num_points] = num_frames;
+    if (bend - first_frame > num_frames) {
+        uint32_t from = a->frames[num_points - 1];
+        double part = (double)(num_frames - from) / (double)(bend - first_frame - from);
+        for (uint32_t i = 0; i < num_outputs; i++)
+            gains[i] = last[i] + (gains[i] - last[i]) * part;
+    }
+    return num_points + 1;
+}
+
 /* The route's points in this block, into a->frames and a->gains. Returns how many. */
 static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, uint64_t first_frame,
                             uint32_t num_frames, uint32_t num_outputs)
 {
-    uint64_t end = first_frame + num_frames;
+    bool jumps = can_jump(route);
     uint32_t num_points = add_point(a, route, first_frame, first_frame, false, num_outputs, 0);
     uint64_t frame = next_bend(route, first_frame);
-    bool moves = frame != UINT64_MAX;
-    for (; frame < end; frame = next_bend(route, frame)) {
-        num_points = add_point(a, route, first_frame, frame, true, num_outputs, num_points);
+    for (; frame < first_frame + num_frames; frame = next_bend(route, frame)) {
+        if (jumps)
+            num_points = add_point(a, route, first_frame, frame, true, num_outputs, num_points);
         num_points = add_point(a, route, first_frame, frame, false, num_outputs, num_points);
     }
-    if (moves)
-        num_points = add_point(a, route, first_frame, end, true, num_outputs, num_points);
-    return num_points;
+    return frame == UINT64_MAX ? num_points /* constant from here on */
+                               : add_end(a, route, first_frame, num_frames, frame, num_outputs, num_points);
 }
 
 /* Where the next output, edge and point of the block's mixes go. */
@@ -422,7 +471,7 @@ void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames
 {
     *block = (mxd_block){.num_frames = num_frames};
     decide_activity(graph, first_frame, num_frames);
-    list_uploads(graph, first_frame, num_frames, sources, block);
+    list_uploads(graph, sources, block);
     list_runs(graph, first_frame, num_frames, block);
     list_downloads(graph, num_frames, outputs, block);
 }

@@ -75,11 +75,7 @@ mxd_result mxd_builder_mix(mxd_graph_builder *builder, uint32_t output_lane, con
             return MXD_ERROR_MEMORY;
         route->lane = edges[i].input_lane;
         route->chain = builder->chain;
-        route->gain = edges[i].gain;
-        route->fixed = malloc(sizeof *route->fixed);
-        if (!route->fixed)
-            return MXD_ERROR_MEMORY;
-        route->fixed[0] = 1.0;
+        route->fixed[0] = edges[i].gain;
     }
     return mxd_graph_close_mix(graph, mix);
 }

@@ -18,7 +18,7 @@ uint32_t mxd_builder_lane(mxd_graph_builder *builder);
 /* A cascade on one lane, in place. Sections are copied. */
 mxd_result mxd_builder_eq(mxd_graph_builder *builder, uint32_t lane, const mxd_svf *sections, uint32_t num_sections);
 
-/* A matrix of responses from lanes to fresh lanes. The arrays are copied; the responses must live as long as the session. */
+/* A matrix of responses from lanes to fresh lanes. Arrays are copied; responses must live as long as the session. */
 mxd_result mxd_builder_convolve(mxd_graph_builder *builder, const mxd_convolve_row *row);
 
 /* One input of a fixed mix. */

@@ -71,7 +71,8 @@ uint32_t mxd_automation_density(const mxd_automation *automation, uint32_t num_f
 {
     uint32_t most = 0;
     for (uint32_t first = 0, end = 0; first < automation->num_points; first++) {
-        while (end < automation->num_points && automation->points[end].frame - automation->points[first].frame <= num_frames)
+        while (end < automation->num_points &&
+               automation->points[end].frame - automation->points[first].frame <= num_frames)
             end++;
         if (end - first > most)
             most = end - first;
@@ -122,7 +123,8 @@ uint32_t mxd_object_density(const mxd_object *object, uint32_t num_frames)
 {
     uint32_t most = 0;
     for (uint32_t first = 0, end = 0; first < object->num_positions; first++) {
-        while (end < object->num_positions && object->positions[end].frame - object->positions[first].frame <= num_frames)
+        while (end < object->num_positions &&
+               object->positions[end].frame - object->positions[first].frame <= num_frames)
             end++;
         if (end - first > most)
             most = end - first;

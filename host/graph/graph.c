@@ -74,8 +74,11 @@ mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix)
     mxd_mix *target = &graph->mixes[mix];
     if (!grow((void **)&target->routes, target->num_routes, &target->route_capacity, sizeof *target->routes))
         return NULL;
+    double *fixed = calloc(target->num_lanes, sizeof *fixed);
+    if (!fixed)
+        return NULL;
     mxd_route *route = &target->routes[target->num_routes++];
-    *route = (mxd_route){.kind = MXD_ROUTE_FIXED, .gain = 1.0};
+    *route = (mxd_route){.kind = MXD_ROUTE_FIXED, .gain = 1.0, .fixed = fixed};
     return route;
 }
 
@@ -89,7 +92,6 @@ mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix)
     for (uint32_t i = 0; i < target->num_routes; i++)
         if (graph->lanes[target->routes[i].lane].depth > depth)
             depth = graph->lanes[target->routes[i].lane].depth;
-    target->depth = depth + 1;
     for (uint32_t i = 0; i < target->num_lanes; i++)
         graph->lanes[target->lanes[i]].depth = depth + 1;
     operation->mix = mix;
@@ -171,8 +173,7 @@ static mxd_route *add_strip_route(build *b, uint32_t mix, const mxd_strip *strip
         multiply_level(route, find_automation(strip, MXD_PARAMETER_FADER, 0), strip->fader_db);
     if (send != MXD_NO_INDEX)
         multiply_level(route, find_automation(strip, MXD_PARAMETER_SEND, send), strip->sends[send].gain_db);
-    route->fixed = calloc(b->graph->mixes[mix].num_lanes, sizeof *route->fixed);
-    return route->fixed ? route : NULL;
+    return route;
 }
 
 /* Mono by the sine/cosine law, stereo by balance, between outputs left and right of the mix. */

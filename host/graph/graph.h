@@ -24,7 +24,7 @@
 #define MXD_NO_INDEX UINT32_MAX
 
 typedef enum mxd_route_kind {
-    MXD_ROUTE_FIXED,  /* gains[output] */
+    MXD_ROUTE_FIXED,  /* fixed[output] */
     MXD_ROUTE_PAN,    /* moves between outputs 0 (left) and 1 (right) of `pair` */
     MXD_ROUTE_OBJECT  /* a BS.2127 object */
 } mxd_route_kind;
@@ -35,7 +35,7 @@ typedef struct mxd_route {
     uint32_t chain;                   /* where the lane leaves; MXD_NO_INDEX never */
     double gain;                      /* of what does not move */
     const mxd_automation *levels[2];  /* fader and send, where they move; else NULL */
-    double *fixed;                    /* FIXED: owned, one an output */
+    double *fixed;                    /* FIXED: one an output; owned */
     const mxd_automation *pan;        /* PAN */
     uint32_t pair[2];                 /* PAN: outputs that are left and right */
     uint32_t channel;                 /* PAN: 0 or 1 of num_channels */
@@ -51,7 +51,6 @@ typedef struct mxd_mix {
     mxd_route *routes;
     uint32_t num_routes;
     uint32_t route_capacity;
-    uint32_t depth;
 } mxd_mix;
 
 typedef enum mxd_operation_kind { MXD_OPERATION_EQ, MXD_OPERATION_CONVOLVE, MXD_OPERATION_MIX } mxd_operation_kind;
@@ -81,7 +80,8 @@ typedef struct mxd_chain {
     uint64_t history_frames;          /* how far back what leaves it depends on its input's clips */
     /* While rendering: */
     uint64_t sounds_until;            /* frame at which the tail of the last input ends */
-    bool active;
+    bool fed;                         /* its clips or its feeders sound in this block */
+    bool active;                      /* it is fed, or its tail sounds */
     bool restart;                     /* it was inactive in the block before */
 } mxd_chain;
 
@@ -165,13 +165,14 @@ mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t blo
 void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const float *sources,
                      float *outputs, mxd_block *block);
 
-/* Bytes of host memory that attach takes for the block's arrays. */
-uint64_t mxd_graph_array_bytes(const mxd_graph *graph);
+/* Bytes of host memory that attach takes for blocks of that size; UINT64_MAX: more than there are indices for. */
+uint64_t mxd_graph_array_bytes(const mxd_graph *graph, uint32_t block_frames);
 
 /* graph.c, for builder.c: append with growth; NULL or MXD_NO_INDEX when memory runs out. */
 uint32_t mxd_graph_add_lane(mxd_graph *graph);
 mxd_operation *mxd_graph_add_operation(mxd_graph *graph, mxd_operation_kind kind, uint32_t chain);
 uint32_t mxd_graph_add_mix(mxd_graph *graph, uint32_t chain, uint32_t num_lanes);
+/* FIXED, with gain 1 and all of fixed[] 0. */
 mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix);
 /* To be called when a mix has all its routes: adds its operation and sets its depth. */
 mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix);

@@ -60,18 +60,30 @@ static mxd_result listen(const mxd_session *session, const mxd_routing *routing,
     return MXD_OK;
 }
 
-/* Depth-first: a bus is placed once everything that it feeds is placed; reading backwards gives feeding order. */
-static void visit(const mxd_session *session, uint32_t bus, bool *seen, uint32_t *order, uint32_t *next)
+/* The bus that a bus feeds by its output (index 0) or by a send (1..num_sends); -1 = the scene. */
+static int fed_by(const mxd_session *session, uint32_t bus, uint32_t index)
 {
-    if (seen[bus])
-        return;
-    seen[bus] = true;
     const mxd_strip *strip = &session->buses[bus].strip;
-    if (strip->output >= 0)
-        visit(session, (uint32_t)strip->output, seen, order, next);
-    for (uint32_t i = 0; i < strip->num_sends; i++)
-        visit(session, strip->sends[i].bus, seen, order, next);
-    order[--*next] = bus;
+    return index == 0 ? strip->output : (int)strip->sends[index - 1].bus;
+}
+
+/* Kahn's algorithm: a bus is placed as soon as all that feed it are. feeders: one a bus, zeroed. */
+static void order_buses(const mxd_session *session, uint32_t *feeders, uint32_t *order)
+{
+    uint32_t num_placed = 0;
+    for (uint32_t bus = 0; bus < session->num_buses; bus++)
+        for (uint32_t i = 0; i <= session->buses[bus].strip.num_sends; i++)
+            if (fed_by(session, bus, i) >= 0)
+                feeders[fed_by(session, bus, i)]++;
+    for (uint32_t bus = 0; bus < session->num_buses; bus++)
+        if (feeders[bus] == 0)
+            order[num_placed++] = bus;
+    for (uint32_t next = 0; next < num_placed; next++)
+        for (uint32_t i = 0; i <= session->buses[order[next]].strip.num_sends; i++) {
+            int fed = fed_by(session, order[next], i);
+            if (fed >= 0 && --feeders[fed] == 0)
+                order[num_placed++] = (uint32_t)fed;
+        }
 }
 
 mxd_result mxd_routing_create(const mxd_session *session, mxd_routing *routing)
@@ -81,12 +93,10 @@ mxd_result mxd_routing_create(const mxd_session *session, mxd_routing *routing)
     routing->tracks = calloc(session->num_tracks ? session->num_tracks : 1, sizeof *routing->tracks);
     routing->buses = calloc(session->num_buses ? session->num_buses : 1, sizeof *routing->buses);
     routing->bus_order = calloc(session->num_buses ? session->num_buses : 1, sizeof *routing->bus_order);
-    bool *seen = calloc(session->num_buses ? session->num_buses : 1, sizeof *seen);
-    if (!routing->tracks || !routing->buses || !routing->bus_order || !seen)
+    uint32_t *feeders = calloc(session->num_buses ? session->num_buses : 1, sizeof *feeders);
+    if (!routing->tracks || !routing->buses || !routing->bus_order || !feeders)
         goto fail;
-    uint32_t next = session->num_buses;
-    for (uint32_t i = 0; i < session->num_buses; i++)
-        visit(session, i, seen, routing->bus_order, &next);
+    order_buses(session, feeders, routing->bus_order);
     bool solo = any_solo(session);
     result = MXD_OK;
     for (uint32_t i = session->num_buses; i-- > 0 && result == MXD_OK;) {
@@ -96,7 +106,7 @@ mxd_result mxd_routing_create(const mxd_session *session, mxd_routing *routing)
     for (uint32_t i = 0; i < session->num_tracks && result == MXD_OK; i++)
         result = listen(session, routing, &session->tracks[i].strip, solo, false, &routing->tracks[i]);
 fail:
-    free(seen);
+    free(feeders);
     return result;
 }
 

@@ -1,5 +1,5 @@
 /* mxd_describe: what a render would do, in plain English. */
-#include "../render/engine_plan.h"
+#include "engine_plan.h"
 #include "targets.h"
 
 #include <inttypes.h>
@@ -8,13 +8,38 @@
 
 static const char *kernel_names[] = {"eq", "convolve", "mix"};
 
+/* Where a chain's signal goes: buses by name, and the scene (a layout's mix). */
+static void describe_targets(FILE *text, const mxd_graph *graph, uint32_t chain)
+{
+    bool to_scene = false;
+    const char *separator = "  -> ";
+    for (uint32_t i = 0; i < graph->num_mixes; i++) {
+        const mxd_mix *mix = &graph->mixes[i];
+        bool fed = false;
+        for (uint32_t j = 0; j < mix->num_routes && mix->chain != chain; j++)
+            fed |= mix->routes[j].chain == chain;
+        if (!fed)
+            continue;
+        bool is_layout = mix->chain == MXD_NO_INDEX;
+        for (uint32_t j = 0; j < graph->num_layouts; j++)
+            is_layout |= graph->layouts[j].mix == i;
+        if (is_layout && to_scene)
+            continue;
+        fprintf(text, "%s%s", separator, is_layout ? "the scene" : graph->chains[mix->chain].name);
+        separator = ", ";
+        to_scene |= is_layout;
+    }
+}
+
 static void describe_chains(FILE *text, const mxd_graph *graph, double rate)
 {
     for (uint32_t i = 0; i < graph->num_chains; i++) {
         const mxd_chain *chain = &graph->chains[graph->chain_order[i]];
-        fprintf(text, "  %-24s %u channel%s, until %.3f s, tail %.3f s\n", chain->name ? chain->name : "",
+        fprintf(text, "  %-24s %u channel%s, until %.3f s, tail %.3f s", chain->name ? chain->name : "",
                 chain->num_lanes, chain->num_lanes == 1 ? "" : "s", (double)chain->end_frame / rate,
                 (double)chain->tail_frames / rate);
+        describe_targets(text, graph, graph->chain_order[i]);
+        fputc('\n', text);
     }
 }
 
@@ -58,8 +83,11 @@ mxd_result mxd_describe(const mxd_session *session, const mxd_render_options *op
     FILE *text = open_memstream(out, &size);
     if (text)
         describe_plan(text, &plan, session);
-    if (!text || fclose(text) != 0)
+    if (!text || fclose(text) != 0) {
+        free(*out);
+        *out = NULL;
         result = MXD_ERROR_MEMORY;
+    }
     mxd_plan_destroy(&plan);
     return result;
 }

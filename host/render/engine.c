@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Decoded ahead of the block that is submitted: one is being decoded while others are in flight. */
+/* Room for the blocks of sources or outputs that a plan may ask for. */
 #define MAX_SLOTS 8
 
 typedef struct output_slot {
@@ -18,17 +18,20 @@ typedef struct output_slot {
     float *frames;
     bool taken;
     uint64_t ticket;
-    uint32_t source;
 } output_slot;
 
 struct mxd_engine {
     const mxd_session *session;
-    const atomic_bool *cancel;
+    bool (*is_cancelled)(void *user);   /* as in the options */
+    void *user;
     mxd_problems *problems;
     mxd_plan plan;
     uint64_t from, to, start;           /* frames; start: where computing begins, a multiple of the block */
     uint64_t num_blocks;
-    uint64_t submitted, completed;
+    uint64_t submitted;
+    uint32_t in_flight[MAX_SLOTS];      /* output slots, oldest first */
+    uint32_t num_in_flight;
+    double compute_s;
 
     mxd_clip_player **players;          /* one a chain; NULL where it is no track */
     uint32_t *sounding;                 /* chains to be decoded in this block */
@@ -46,10 +49,7 @@ struct mxd_engine {
     bool stop;
     output_slot outputs[MAX_SLOTS];
     uint32_t num_outputs;
-
-    uint32_t in_flight[MAX_SLOTS];      /* output slots, oldest first */
-    uint32_t num_in_flight;
-    double decode_s, compute_s;
+    double decode_s;
 };
 
 static uint32_t frames_of_block(const mxd_engine *engine, uint64_t index)
@@ -165,10 +165,12 @@ static mxd_result submit_block(mxd_engine *engine, uint64_t index)
         .outputs = output->frames,
         .block_frames = engine->plan.block_frames,
     };
+    double begin_s = mxd_clock_s();
     mxd_block block;
     mxd_graph_block(engine->plan.graph, first_frame, num_frames, engine->sources[index % engine->num_sources],
                     output->frames, &block);
     result = mxd_backend_submit(engine->plan.backend, &block, &output->ticket);
+    engine->compute_s += mxd_clock_s() - begin_s;
     if (result == MXD_OK)
         engine->in_flight[engine->num_in_flight++] = slot;
     return result;
@@ -179,7 +181,9 @@ static mxd_result complete_oldest(mxd_engine *engine, output_slot **output)
     *output = &engine->outputs[engine->in_flight[0]];
     engine->num_in_flight--;
     memmove(engine->in_flight, engine->in_flight + 1, engine->num_in_flight * sizeof *engine->in_flight);
+    double begin_s = mxd_clock_s();
     mxd_result result = mxd_backend_wait(engine->plan.backend, (*output)->ticket);
+    engine->compute_s += mxd_clock_s() - begin_s;
     pthread_mutex_lock(&engine->mutex);
     engine->consumed++;
     pthread_cond_broadcast(&engine->changed);
@@ -191,9 +195,8 @@ mxd_result mxd_engine_next(mxd_engine *engine, const mxd_engine_block **block)
 {
     *block = NULL;
     for (;;) {
-        if (engine->cancel && atomic_load(engine->cancel))
+        if (engine->is_cancelled && engine->is_cancelled(engine->user))
             return MXD_ERROR_CANCELLED;
-        double begin = mxd_clock_s();
         mxd_result result = MXD_OK;
         while (result == MXD_OK && engine->num_in_flight < engine->plan.blocks_in_flight &&
                engine->submitted < engine->num_blocks)
@@ -205,7 +208,6 @@ mxd_result mxd_engine_next(mxd_engine *engine, const mxd_engine_block **block)
             return MXD_OK;
         output_slot *output;
         result = complete_oldest(engine, &output);
-        engine->compute_s += mxd_clock_s() - begin;
         if (result != MXD_OK)
             return result;
         if (output->block.begin < output->block.end) {
@@ -284,7 +286,8 @@ mxd_result mxd_engine_create(const mxd_session *session, const mxd_render_option
     if (!engine)
         return MXD_ERROR_MEMORY;
     engine->session = session;
-    engine->cancel = options->cancel;
+    engine->is_cancelled = options->is_cancelled;
+    engine->user = options->user;
     engine->problems = problems;
     pthread_mutex_init(&engine->mutex, NULL);
     pthread_cond_init(&engine->changed, NULL);

@@ -28,10 +28,10 @@ typedef struct mxd_engine_block {
  */
 mxd_result mxd_engine_create(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
                              mxd_engine **engine);
-/* Stops the decoder and waits for the backend. Accepts NULL. */
+/* Stops the decoder and waits for the backend, whose problems are in the caller's list from then on. Accepts NULL. */
 void mxd_engine_destroy(mxd_engine *engine);
 
-/* The next block, or *block = NULL after the last. MXD_ERROR_CANCELLED when options->cancel was set. */
+/* The next block, or *block = NULL after the last. MXD_ERROR_CANCELLED when options->is_cancelled says so. */
 mxd_result mxd_engine_next(mxd_engine *engine, const mxd_engine_block **block);
 /* Gives a block's buffer back; from any thread. */
 void mxd_engine_release(mxd_engine *engine, const mxd_engine_block *block);
@@ -44,7 +44,7 @@ uint64_t mxd_engine_from(const mxd_engine *engine);
 uint64_t mxd_engine_to(const mxd_engine *engine);
 /* Bytes of lanes, state, spectra, staging, sources and outputs. */
 uint64_t mxd_engine_memory(const mxd_engine *engine);
-/* Seconds spent decoding, and submitting and waiting. Valid after the last block. */
+/* Seconds spent decoding, and computing (not waiting for the decoder or a free slot). Valid after the last block. */
 void mxd_engine_times(const mxd_engine *engine, double *decode_s, double *compute_s);
 
 #endif

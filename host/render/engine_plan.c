@@ -9,6 +9,7 @@
 #define DEFAULT_MEMORY_BYTES (2ull << 30)
 #define LARGEST_DEFAULT_BLOCK (1u << 16)
 #define SMALLEST_BLOCK (1u << 10)
+#define LARGEST_BLOCK (1u << 20)
 #define MAX_DEVICES 16
 
 uint32_t mxd_plan_output_lanes(const mxd_graph *graph)
@@ -19,32 +20,43 @@ uint32_t mxd_plan_output_lanes(const mxd_graph *graph)
     return count;
 }
 
-/* Bytes of sources and outputs for a block size. */
+/* Bytes of sources, outputs and the block's description for a block size; UINT64_MAX = beyond all bounds. */
 static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
 {
     uint64_t lanes = (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes +
                      (uint64_t)plan->num_output_slots * mxd_plan_output_lanes(plan->graph);
-    return lanes * block_frames * sizeof(float);
+    /* A device's staging grows with the first blocks: every upload and download of a block, and a quarter more. */
+    if (plan->kind == MXD_BACKEND_VULKAN)
+        lanes += (uint64_t)plan->blocks_in_flight *
+                 (plan->graph->num_source_lanes + mxd_plan_output_lanes(plan->graph)) * 5 / 4;
+    uint64_t bytes = lanes * block_frames * sizeof(float), arrays = mxd_graph_array_bytes(plan->graph, block_frames);
+    return arrays < UINT64_MAX - bytes ? bytes + arrays : UINT64_MAX;
 }
 
 uint64_t mxd_plan_memory(const mxd_plan *plan)
 {
-    return host_bytes(plan, plan->block_frames) + mxd_graph_array_bytes(plan->graph) + mxd_backend_memory(plan->backend);
+    return host_bytes(plan, plan->block_frames) + mxd_backend_memory(plan->backend);
+}
+
+/* The frame nearest to a time, at most last. */
+static uint64_t frame_of(double seconds, double rate, uint64_t last)
+{
+    double frame = seconds * rate + 0.5;
+    return frame < (double)last ? (uint64_t)frame : last;
 }
 
 mxd_result mxd_plan_range(const mxd_graph *graph, const mxd_render_options *options, mxd_problems *problems,
                           uint64_t *from, uint64_t *to)
 {
     const mxd_session *session = graph->session;
-    double rate = session->sample_rate;
-    *from = options->from_s > 0.0 ? (uint64_t)(options->from_s * rate + 0.5) : 0;
-    *to = options->to_s > 0.0 ? (uint64_t)(options->to_s * rate + 0.5) : graph->end_frame;
-    if (*to > graph->end_frame)
-        *to = graph->end_frame;
+    double rate = session->sample_rate, length_s = (double)graph->end_frame / rate;
+    *from = options->from_s > 0.0 ? frame_of(options->from_s, rate, graph->end_frame) : 0;
+    *to = options->to_s > 0.0 ? frame_of(options->to_s, rate, graph->end_frame) : graph->end_frame;
     if (*from >= *to)
         return mxd_fail(problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
-                        "there is nothing between %.3f s and %.3f s: the session lasts %.3f s", (double)*from / rate,
-                        options->to_s > 0.0 ? options->to_s : (double)*to / rate, (double)graph->end_frame / rate);
+                        "there is nothing between %.3f s and %.3f s: the session lasts %.3f s",
+                        options->from_s > 0.0 ? options->from_s : 0.0, options->to_s > 0.0 ? options->to_s : length_s,
+                        length_s);
     return MXD_OK;
 }
 
@@ -96,8 +108,18 @@ static uint32_t find_real_gpu(void)
     return MXD_NO_INDEX;
 }
 
+/* Destroys the backend; what it said goes to the caller, or (forget) nowhere. */
+static void drop_backend(mxd_plan *plan, bool forget)
+{
+    mxd_backend_destroy(plan->backend);
+    mxd_problems_absorb(forget ? NULL : plan->problems, plan->backend_problems, false);
+    mxd_problems_destroy(plan->backend_problems);
+    plan->backend = NULL;
+    plan->backend_problems = NULL;
+}
+
 static mxd_result try_block_size(mxd_plan *plan, const mxd_render_options *options, uint32_t device,
-                                 uint32_t block_frames, mxd_problems *problems)
+                                 uint32_t block_frames)
 {
     mxd_backend_params params = {
         .num_lanes = plan->graph->num_physical_lanes,
@@ -107,56 +129,53 @@ static mxd_result try_block_size(mxd_plan *plan, const mxd_render_options *optio
         .blocks_in_flight = plan->blocks_in_flight,
     };
     plan->block_frames = block_frames;
-    mxd_result result = mxd_backend_create(plan->kind, &params, problems, &plan->backend);
-    if (result == MXD_OK)
-        result = mxd_graph_attach(plan->graph, plan->backend, block_frames);
-    if (result != MXD_OK) {
-        mxd_backend_destroy(plan->backend);
-        plan->backend = NULL;
-    }
-    return result;
+    plan->backend_problems = mxd_problems_create();
+    if (!plan->backend_problems)
+        return MXD_ERROR_MEMORY;
+    mxd_result result = mxd_backend_create(plan->kind, &params, plan->backend_problems, &plan->backend);
+    return result == MXD_OK ? mxd_graph_attach(plan->graph, plan->backend, block_frames) : result;
 }
 
-/* Halves the block until backend and buffers fit the bound. Problems of failed tries are kept aside. */
-static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options, uint32_t device,
-                              mxd_problems *problems)
+/* Lanes and buffers alone, before a backend is made: what says at once that a block size is too large. */
+static uint64_t least_bytes(const mxd_plan *plan, uint32_t block_frames)
 {
-    uint64_t bound = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES;
+    uint64_t sample_size = plan->kind == MXD_BACKEND_REFERENCE ? sizeof(double) : sizeof(float);
+    uint64_t lanes = plan->graph->num_physical_lanes * sample_size * block_frames;
+    uint64_t host = host_bytes(plan, block_frames);
+    return host < UINT64_MAX - lanes ? host + lanes : UINT64_MAX;
+}
+
+/* Halves the block until backend and buffers fit the bound. */
+static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options, uint32_t device)
+{
+    uint64_t bound = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES, needed = 0;
     uint32_t largest = options->block_frames ? options->block_frames : LARGEST_DEFAULT_BLOCK;
     uint32_t smallest = options->block_frames ? options->block_frames : SMALLEST_BLOCK;
-    mxd_result result = MXD_ERROR_MEMORY;
-    uint64_t needed = 0;
     for (uint32_t frames = largest; frames >= smallest; frames /= 2) {
-        uint64_t lanes = (uint64_t)plan->graph->num_physical_lanes * frames *
-                         (plan->kind == MXD_BACKEND_REFERENCE ? sizeof(double) : sizeof(float));
-        needed = lanes + host_bytes(plan, frames);
+        needed = least_bytes(plan, frames);
         if (needed > bound)
             continue;
-        mxd_problems *aside = mxd_problems_create();
-        result = try_block_size(plan, options, device, frames, aside);
-        bool again = result == MXD_ERROR_DEVICE_MEMORY && frames / 2 >= smallest;
-        if (!again)
-            mxd_problems_absorb(problems, aside, false);
-        mxd_problems_destroy(aside);
+        mxd_result result = try_block_size(plan, options, device, frames);
         if (result == MXD_OK) {
             needed = mxd_plan_memory(plan);
             if (needed <= bound)
                 return MXD_OK;
-            mxd_backend_destroy(plan->backend);
-            plan->backend = NULL;
-            result = MXD_ERROR_MEMORY;
-        } else if (!again) {
-            return result;
         }
+        bool no_memory = result == MXD_ERROR_DEVICE_MEMORY || result == MXD_ERROR_MEMORY;
+        bool go_on = result == MXD_OK || (no_memory && frames > smallest);
+        drop_backend(plan, go_on);
+        if (!go_on)
+            return result;
     }
-    return mxd_fail(problems, result, NULL,
+    /* Rounded so that the figure given is enough. */
+    return mxd_fail(plan->problems, MXD_ERROR_MEMORY, NULL,
                     "the session needs %.1f MiB %s, and the bound is %.1f MiB; allow more with --memory",
                     ceil((double)needed / 104857.6) / 10.0,
                     options->block_frames ? "with blocks of that size" : "even with the smallest blocks",
                     floor((double)bound / 104857.6) / 10.0);
 }
 
-static mxd_result choose_backend(mxd_plan *plan, const mxd_render_options *options, mxd_problems *problems)
+static mxd_result choose_backend(mxd_plan *plan, const mxd_render_options *options)
 {
     uint32_t device = options->device;
     plan->kind = options->backend;
@@ -169,14 +188,18 @@ static mxd_result choose_backend(mxd_plan *plan, const mxd_render_options *optio
     plan->blocks_in_flight = plan->kind == MXD_BACKEND_VULKAN ? 2 : 1;
     plan->num_source_slots = plan->blocks_in_flight + 1;
     plan->num_output_slots = plan->blocks_in_flight + 1;
-    return fit_backend(plan, options, device, problems);
+    return fit_backend(plan, options, device);
 }
 
 mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
                            mxd_plan *plan)
 {
-    *plan = (mxd_plan){0};
-    uint32_t num_chosen = 0;
+    *plan = (mxd_plan){.problems = problems};
+    uint32_t num_chosen = 0, frames = options->block_frames;
+    if (frames && (frames < SMALLEST_BLOCK || frames > LARGEST_BLOCK || (frames & (frames - 1)) != 0))
+        return mxd_fail(problems, MXD_ERROR_ARGUMENT, NULL,
+                        "%u frames a block: a power of two from %u to %u is needed", frames, SMALLEST_BLOCK,
+                        LARGEST_BLOCK);
     uint32_t *chosen = calloc(session->num_deliverables ? session->num_deliverables : 1, sizeof *chosen);
     if (!chosen)
         return MXD_ERROR_MEMORY;
@@ -185,7 +208,7 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
         result = mxd_graph_create(session, chosen, num_chosen, problems, &plan->graph);
     free(chosen);
     if (result == MXD_OK)
-        result = choose_backend(plan, options, problems);
+        result = choose_backend(plan, options);
     if (result != MXD_OK)
         mxd_plan_destroy(plan);
     return result;
@@ -193,7 +216,7 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
 
 void mxd_plan_destroy(mxd_plan *plan)
 {
-    mxd_backend_destroy(plan->backend);
+    drop_backend(plan, false);
     mxd_graph_destroy(plan->graph);
     *plan = (mxd_plan){0};
 }

@@ -11,6 +11,8 @@
 typedef struct mxd_plan {
     mxd_graph *graph;
     mxd_backend *backend;
+    mxd_problems *problems;         /* the caller's */
+    mxd_problems *backend_problems; /* the backend's, as long as it lives: a failed try's must not reach the caller */
     mxd_backend_kind kind;       /* resolved */
     uint32_t block_frames;
     uint32_t blocks_in_flight;
@@ -25,6 +27,7 @@ typedef struct mxd_plan {
  */
 mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
                            mxd_plan *plan);
+/* Only now the caller's list gets what the backend had to say. */
 void mxd_plan_destroy(mxd_plan *plan);
 
 /* The frames that are asked for; MXD_ERROR_INVALID where there are none. */

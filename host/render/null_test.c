@@ -37,10 +37,12 @@ static void compare_span(const float *a, const float *b, uint32_t num_frames, ui
 {
     for (uint32_t i = 0; i < num_frames; i++) {
         double error = fabs((double)a[i] - (double)b[i]);
-        if (!(error <= limit) && first_frame + i < d->first_over)
+        if (isnan(error))
+            error = HUGE_VAL;
+        if (error > limit && first_frame + i < d->first_over)
             d->first_over = first_frame + i;
-        if (!(error <= d->peak))
-            d->peak = isnan(error) ? HUGE_VAL : error;
+        if (error > d->peak)
+            d->peak = error;
         d->energy += error * error;
     }
     d->num_samples += num_frames;
@@ -68,7 +70,7 @@ static mxd_result compare(const mxd_graph *graph, side *a, side *b, double limit
 
 static double db_of(double value)
 {
-    return value > 0.0 ? 20.0 * log10(value) : -HUGE_VAL;
+    return value == 0.0 ? -HUGE_VAL : 20.0 * log10(value);
 }
 
 static mxd_result make_result(const mxd_graph *graph, const difference *differences, double rate,

@@ -281,8 +281,8 @@ mxd_result mxd_render(const mxd_session *session, const mxd_render_options *give
         if (!aside)
             return MXD_ERROR_MEMORY;
         mxd_result outcome = attempt(session, &options, aside, result);
-        bool again = outcome != MXD_OK &&
-                     choose_retry(outcome, &options, given->backend == MXD_BACKEND_AUTO, problems);
+        bool automatic = given->backend == MXD_BACKEND_AUTO && !given->device_given;
+        bool again = outcome != MXD_OK && choose_retry(outcome, &options, automatic, problems);
         mxd_problems_absorb(problems, aside, again);
         mxd_problems_destroy(aside);
         if (!again)

@@ -7,7 +7,6 @@
 
 #include "../../formats/audio_file.h"
 #include "../session/inputs.h"
-#include "../session/routing.h"
 #include "output.h"
 
 #include <errno.h>
@@ -78,7 +77,7 @@ static mxd_result check_folder(target *t, mxd_problems *problems)
         result = mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: there is no such folder");
     else if (access(t->folder, W_OK | X_OK) != 0)
         result = mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: folder '%s': %s", t->folder,
-                          errno == EACCES ? "no permission" : strerror(errno));
+                          errno == EACCES ? "no permission to write into it" : strerror(errno));
     else
         result = mxd_audio_check_target(t->path, problems);
     if (result == MXD_OK && stat(t->folder, &status) == 0)

@@ -2,7 +2,6 @@
 #ifndef MXD_SESSION_INPUTS_H
 #define MXD_SESSION_INPUTS_H
 
-#include "../problems.h"
 #include "session.h"
 
 /*

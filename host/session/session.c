@@ -1,9 +1,14 @@
-/* Freeing a session, whole or half-loaded. */
+/* Places for messages; freeing a session, whole or half-loaded. */
 #include "session.h"
 
 #include "../effects/effect.h"
 
 #include <stdlib.h>
+
+mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin)
+{
+    return (mxd_place){.file = session->file, .line = origin->line, .column = origin->column, .path = origin->path};
+}
 
 static void free_inserts(mxd_insert *inserts, uint32_t num_inserts)
 {

@@ -10,7 +10,7 @@
 #ifndef MXD_SESSION_SESSION_H
 #define MXD_SESSION_SESSION_H
 
-#include "../mixdown.h"
+#include "../problems.h"
 #include "../scene/layout.h"
 
 struct mxd_effect;
@@ -178,10 +178,13 @@ struct mxd_session {
     uint32_t num_deliverables;
 };
 
+/* Where an origin of the session lies, for messages. */
+mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin);
+
 /*
  * Checks what no single value can tell: routing (bus loops are named in full),
- * channel counts along each insert chain, placements, duplicate names. Adds all
- * problems; returns MXD_ERROR_INVALID if any was an error.
+ * channel counts along each insert chain, placements, duplicate names, files of
+ * deliverables. Adds all problems; returns MXD_ERROR_INVALID if any was an error.
  * Sets num_channels of every strip (through effect->num_outputs).
  */
 mxd_result mxd_session_validate(mxd_session *session, mxd_problems *problems);

@@ -5,7 +5,7 @@
  */
 #include "../effects/effect.h"
 #include "inputs.h"
-#include "routing.h"
+#include "loops.h"
 
 #include <stdio.h>
 #include <stdlib.h>

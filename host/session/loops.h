@@ -1,12 +1,8 @@
-/* The checks of routing that mxd_session_validate consists of besides those of values. */
-#ifndef MXD_SESSION_ROUTING_H
-#define MXD_SESSION_ROUTING_H
+/* What mxd_session_validate checks of buses that feed each other and of names. */
+#ifndef MXD_SESSION_LOOPS_H
+#define MXD_SESSION_LOOPS_H
 
-#include "../problems.h"
 #include "session.h"
-
-/* Where an origin of the session lies, for messages. */
-mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin);
 
 /* Tells each bus that feeds itself, with the whole way round. MXD_ERROR_INVALID if there is one. */
 mxd_result mxd_session_check_loops(const mxd_session *session, mxd_problems *problems);

@@ -1,19 +1,14 @@
 /*
- * Names and loops. A loop is found by a depth-first walk over the buses along
+ * Loops and names. A loop is found by a depth-first walk over the buses along
  * outputs and sends; an edge to a bus that the walk stands on closes a loop,
  * and the walk's own stack is the loop. The stack is an array: a chain of buses
  * may be as long as the user likes.
  */
-#include "routing.h"
+#include "loops.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin)
-{
-    return (mxd_place){.file = session->file, .line = origin->line, .column = origin->column, .path = origin->path};
-}
 
 /* ---- Loops --------------------------------------------------------------- */
 
@@ -58,10 +53,13 @@ static mxd_result report_loop(const mxd_session *session, const uint32_t *stack,
 
 enum { UNSEEN, ON_STACK, DONE };
 
+/* Where everything feeds everything there are as many loops as pairs of buses, each with all names in its line. */
+#define MAX_LOOPS 20
+
 mxd_result mxd_session_check_loops(const mxd_session *session, mxd_problems *problems)
 {
     mxd_result result = MXD_OK;
-    uint32_t count = session->num_buses;
+    uint32_t count = session->num_buses, num_loops = 0;
     if (count == 0)
         return MXD_OK;
     uint8_t *state = calloc(count, sizeof *state);
@@ -84,6 +82,11 @@ mxd_result mxd_session_check_loops(const mxd_session *session, mxd_problems *pro
                 state[bus] = DONE;
                 depth--;
             } else if (target >= 0 && state[target] == ON_STACK) {
+                if (++num_loops > MAX_LOOPS) {
+                    mxd_fail(problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
+                             "buses feed each other in more than %d loops; mend these first", MAX_LOOPS);
+                    goto end;
+                }
                 result = report_loop(session, stack, depth, (uint32_t)target, problems);
             } else if (target >= 0 && state[target] == UNSEEN) {
                 state[target] = ON_STACK;
