@@ -130,5 +130,6 @@ void main()
         lost = total;
         sums = sum;
     }
-    outputs[mix_output.lane * push.lane_vec4s + frame / 4] = sums + lost;
+    precise vec4 result = sums + lost;
+    outputs[mix_output.lane * push.lane_vec4s + frame / 4] = result;
 }

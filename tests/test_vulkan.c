@@ -379,6 +379,7 @@ typedef struct convolve_case {
     uint32_t response_frames;
     uint32_t delay_frames;
     uint32_t restart_block; /* 0 = none */
+    uint32_t in_flight;
 } convolve_case;
 
 /* The input's sample n, as far as a restart at frame `start` lets through. */
@@ -412,11 +413,11 @@ static void run_convolve(const convolve_case *c, float *inputs, mxd_convolve_cel
         .cells = cells, .num_cells = CONVOLVE_CELLS,
     };
     mxd_problems *problems = mxd_problems_create();
-    mxd_backend *backend = create(problems, 5, c->block_frames, 2);
+    mxd_backend *backend = create(problems, 5, c->block_frames, c->in_flight);
     uint32_t step;
     ASSERT_OK(problems, mxd_backend_add_convolve(backend, &row, 1, &step));
     ASSERT_OK(problems, mxd_backend_prepare(backend));
-    uint64_t tickets[2] = {0};
+    uint64_t tickets[MXD_VULKAN_MAX_SLOTS] = {0};
     uint32_t block_number = 0;
     for (uint32_t at = 0; at < c->num_frames; at += c->block_frames, block_number++) {
         uint32_t count = c->num_frames - at < c->block_frames ? c->num_frames - at : c->block_frames;
@@ -433,12 +434,12 @@ static void run_convolve(const convolve_case *c, float *inputs, mxd_convolve_cel
             .num_frames = count, .uploads = uploads, .num_uploads = CONVOLVE_INPUTS, .runs = &run, .num_runs = 1,
             .downloads = downloads, .num_downloads = CONVOLVE_OUTPUTS,
         };
-        if (block_number >= 2)
-            ASSERT_OK(problems, mxd_backend_wait(backend, tickets[block_number % 2]));
-        ASSERT_OK(problems, mxd_backend_submit(backend, &block, &tickets[block_number % 2]));
+        if (block_number >= c->in_flight)
+            ASSERT_OK(problems, mxd_backend_wait(backend, tickets[block_number % c->in_flight]));
+        ASSERT_OK(problems, mxd_backend_submit(backend, &block, &tickets[block_number % c->in_flight]));
     }
-    for (uint32_t i = block_number >= 2 ? block_number - 2 : 0; i < block_number; i++)
-        ASSERT_OK(problems, mxd_backend_wait(backend, tickets[i % 2]));
+    for (uint32_t i = block_number >= c->in_flight ? block_number - c->in_flight : 0; i < block_number; i++)
+        ASSERT_OK(problems, mxd_backend_wait(backend, tickets[i % c->in_flight]));
     finish(problems, backend);
 }
 
@@ -489,15 +490,15 @@ static void test_convolve(void **state)
 {
     (void)state;
     const convolve_case cases[] = {
-        {256, 1, 1, 0, 0}, {256, 127, 128, 1, 0}, {256, 2000, 300, 129, 0}, {512, 3001, 513, 0, 3},
-        {1024, 5000, 2000, 1023, 0}, {2048, 9001, 127, 5000, 2}, {4096, 16384, 20011, 4097, 0},
-        {16384, 50000, 20011, 333, 1}, {65536, 65536, 129, 0, 0}, {32768, 120000, 24000, 60000, 2},
+        {256, 1, 1, 0, 0, 1}, {256, 127, 128, 1, 0, 1}, {256, 2000, 300, 129, 0, 4}, {512, 3001, 513, 0, 3, 3},
+        {1024, 5000, 2000, 1023, 0, 2}, {2048, 9001, 127, 5000, 2, 4}, {4096, 16384, 20011, 4097, 0, 3},
+        {16384, 50000, 20011, 333, 1, 2}, {65536, 65536, 129, 0, 0, 1}, {32768, 120000, 24000, 60000, 2, 3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double error = convolve_error(&cases[i]);
-        print_message("convolve: block %u, %u frames, response %u, delay %u, restart %u: %.1f dB\n",
+        print_message("convolve: block %u, %u frames, response %u, delay %u, restart %u, in flight %u: %.1f dB\n",
                       cases[i].block_frames, cases[i].num_frames, cases[i].response_frames, cases[i].delay_frames,
-                      cases[i].restart_block, to_db(error));
+                      cases[i].restart_block, cases[i].in_flight, to_db(error));
         assert_true(error <= 3.2e-7);
     }
 }
@@ -519,7 +520,7 @@ static void test_limits(void **state)
         {"work=1", NULL},
         {"work=300000,range=900000", NULL},
     };
-    const convolve_case convolve = {8192, 30000, 20011, 333, 1};
+    const convolve_case convolve = {8192, 30000, 20011, 333, 1, 3};
     const uint32_t eq_frames = 20011;
     float *outputs = new_floats((size_t)EQ_LANES * eq_frames);
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
@@ -633,25 +634,38 @@ static int run_without_driver(void)
  * with the wrong separator (it is ':' on Linux) the layer takes the whole list for one unknown word.
  */
 
-/* Two copies, the second reading what the first wrote, without a barrier. Recorded, never submitted. */
-static void make_hazard(mxd_vulkan_device_context *context)
+/*
+ * Two copies, the second reading what the first wrote, without a barrier: in one command buffer, never submitted; or
+ * in two that are submitted together, as blocks in flight follow one another.
+ */
+static void make_hazard(mxd_vulkan_device_context *context, uint32_t num_command_buffers)
 {
     mxd_vulkan_buffer buffers[3];
     for (uint32_t i = 0; i < 3; i++)
         assert_int_equal(mxd_vulkan_buffer_init(context, 256, MXD_VULKAN_ON_DEVICE, "a test", &buffers[i]), MXD_OK);
     const VkCommandBufferAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, .commandPool = context->pool,
-        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY, .commandBufferCount = 1,
+        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY, .commandBufferCount = num_command_buffers,
     };
     const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
     const VkBufferCopy copy = {.size = 256};
-    VkCommandBuffer commands;
-    assert_int_equal(vkAllocateCommandBuffers(context->device, &info, &commands), VK_SUCCESS);
-    assert_int_equal(vkBeginCommandBuffer(commands, &begin), VK_SUCCESS);
-    vkCmdCopyBuffer(commands, buffers[0].buffer, buffers[1].buffer, 1, &copy);
-    vkCmdCopyBuffer(commands, buffers[1].buffer, buffers[2].buffer, 1, &copy);
-    assert_int_equal(vkEndCommandBuffer(commands), VK_SUCCESS);
-    vkFreeCommandBuffers(context->device, context->pool, 1, &commands);
+    VkCommandBuffer commands[2];
+    assert_int_equal(vkAllocateCommandBuffers(context->device, &info, commands), VK_SUCCESS);
+    for (uint32_t i = 0; i < 2; i++) {
+        VkCommandBuffer into = commands[num_command_buffers == 2 ? i : 0];
+        if (i == 0 || num_command_buffers == 2)
+            assert_int_equal(vkBeginCommandBuffer(into, &begin), VK_SUCCESS);
+        vkCmdCopyBuffer(into, buffers[i].buffer, buffers[i + 1].buffer, 1, &copy);
+        if (i == 1 || num_command_buffers == 2)
+            assert_int_equal(vkEndCommandBuffer(into), VK_SUCCESS);
+    }
+    if (num_command_buffers == 2) {
+        const VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 2,
+                                     .pCommandBuffers = commands};
+        assert_int_equal(vkQueueSubmit(context->queue, 1, &submit, VK_NULL_HANDLE), VK_SUCCESS);
+        assert_int_equal(vkQueueWaitIdle(context->queue), VK_SUCCESS);
+    }
+    vkFreeCommandBuffers(context->device, context->pool, num_command_buffers, commands);
     for (uint32_t i = 0; i < 3; i++)
         mxd_vulkan_buffer_finish(context, &buffers[i]);
 }
@@ -702,7 +716,12 @@ static void test_validation(void **state)
 
     const char *enables = getenv("VK_LAYER_ENABLES");
     if (enables && strstr(enables, "SYNCHRONIZATION_VALIDATION")) {
-        make_hazard(&backend->context);
+        make_hazard(&backend->context, 1);
+        assert_int_equal(mxd_vulkan_instance_check(&backend->context.instance, problems), MXD_ERROR_DEVICE);
+        expect_error(problems, num_errors++, "SYNC-HAZARD-READ-AFTER-WRITE");
+    }
+    if (enables && strstr(enables, "SYNCHRONIZATION_VALIDATION_QUEUE_SUBMIT")) {
+        make_hazard(&backend->context, 2);
         assert_int_equal(mxd_vulkan_instance_check(&backend->context.instance, problems), MXD_ERROR_DEVICE);
         expect_error(problems, num_errors++, "SYNC-HAZARD-READ-AFTER-WRITE");
     }

@@ -59,7 +59,10 @@ static mxd_result grow(mxd_vulkan_backend *backend, mxd_vulkan_buffer *buffer, u
     if (buffer->bytes >= bytes)
         return MXD_OK;
     mxd_vulkan_buffer_finish(&backend->context, buffer);
-    return mxd_vulkan_buffer_init(&backend->context, bytes + bytes / 4, place, what, buffer);
+    uint64_t most = backend->context.limits.range_bytes; /* of one allocation, too */
+    uint64_t spare = bytes < most ? most - bytes : 0;
+    return mxd_vulkan_buffer_init(&backend->context, bytes + (bytes / 4 < spare ? bytes / 4 : spare), place, what,
+                                  buffer);
 }
 
 static mxd_result grow_phases(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot, uint32_t num_queries)

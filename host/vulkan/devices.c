@@ -293,7 +293,11 @@ mxd_result mxd_vulkan_device_init(mxd_vulkan_device_context *context, uint32_t i
 {
     memset(context, 0, sizeof *context);
     context->problems = problems;
-    if (mxd_vulkan_instance_init(&context->instance) != VK_SUCCESS)
+    VkResult vk = mxd_vulkan_instance_init(&context->instance);
+    if (vk == VK_ERROR_LAYER_NOT_PRESENT)
+        return mxd_fail(problems, MXD_ERROR_DEVICE, NULL,
+                        "MXD_VULKAN_VALIDATION asks for Vulkan's validation layer, which is not installed");
+    if (vk != VK_SUCCESS)
         return mxd_fail(problems, MXD_ERROR_DEVICE, NULL,
                         "there is no Vulkan 1.2 on this machine: install a driver or render on the cpu");
     physical_device physical;
@@ -314,6 +318,8 @@ mxd_result mxd_vulkan_device_init(mxd_vulkan_device_context *context, uint32_t i
     context->queue_family = (uint32_t)physical.queue_family;
     const char *staging = getenv("MXD_VULKAN_STAGING");
     context->avoid_coherent = staging && strcmp(staging, "noncoherent") == 0;
+    const char *poison = getenv("MXD_VULKAN_POISON");
+    context->poison = poison && strcmp(poison, "1") == 0;
     result = create_device(context);
     if (result != MXD_OK)
         goto fail;

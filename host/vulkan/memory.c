@@ -25,7 +25,10 @@ uint64_t mxd_vulkan_align(uint64_t value, uint64_t alignment)
 /* How well a memory type suits a place: 0 = not at all. */
 static int suitability(const mxd_vulkan_device_context *context, VkMemoryPropertyFlags flags, mxd_vulkan_place place)
 {
-    const VkMemoryPropertyFlags unwanted = VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT | VK_MEMORY_PROPERTY_PROTECTED_BIT;
+    /* AMD's types may only be used with a feature that we do not enable, and they bypass the caches. */
+    const VkMemoryPropertyFlags unwanted = VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT | VK_MEMORY_PROPERTY_PROTECTED_BIT |
+                                           VK_MEMORY_PROPERTY_DEVICE_COHERENT_BIT_AMD |
+                                           VK_MEMORY_PROPERTY_DEVICE_UNCACHED_BIT_AMD;
     if (flags & unwanted)
         return 0;
     bool local = flags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
@@ -86,6 +89,24 @@ static VkResult allocate(mxd_vulkan_device_context *context, mxd_vulkan_place pl
     return vkBindBufferMemory(context->device, buffer->buffer, buffer->memory, 0);
 }
 
+/* NaN everywhere: software devices hand out zeros, others what some program left there. */
+static mxd_result poison(mxd_vulkan_device_context *context, mxd_vulkan_place place, mxd_vulkan_buffer *buffer)
+{
+    uint8_t ones[65536];
+    memset(ones, 0xff, sizeof ones);
+    mxd_result result = MXD_OK;
+    for (uint64_t at = 0; result == MXD_OK && at < buffer->bytes; at += sizeof ones) {
+        uint64_t part = buffer->bytes - at < sizeof ones ? buffer->bytes - at : sizeof ones;
+        if (place != MXD_VULKAN_ON_DEVICE)
+            memcpy((uint8_t *)buffer->mapped + at, ones, part);
+        else
+            result = mxd_vulkan_buffer_write(context, buffer, at, ones, part);
+    }
+    if (result != MXD_OK)
+        mxd_vulkan_buffer_finish(context, buffer);
+    return result;
+}
+
 mxd_result mxd_vulkan_buffer_init(mxd_vulkan_device_context *context, uint64_t bytes, mxd_vulkan_place place,
                                   const char *what, mxd_vulkan_buffer *buffer)
 {
@@ -108,7 +129,7 @@ mxd_result mxd_vulkan_buffer_init(mxd_vulkan_device_context *context, uint64_t b
     if (result == VK_SUCCESS && place != MXD_VULKAN_ON_DEVICE)
         result = vkMapMemory(context->device, buffer->memory, 0, VK_WHOLE_SIZE, 0, &buffer->mapped);
     if (result == VK_SUCCESS)
-        return MXD_OK;
+        return context->poison ? poison(context, place, buffer) : MXD_OK;
     uint64_t wanted = buffer->bytes;
     mxd_vulkan_buffer_finish(context, buffer);
     if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY)

@@ -67,6 +67,7 @@ typedef struct mxd_vulkan_device_context {
     mxd_vulkan_limits limits;
     VkPhysicalDeviceMemoryProperties memory;
     bool avoid_coherent;       /* MXD_VULKAN_STAGING=noncoherent */
+    bool poison;               /* MXD_VULKAN_POISON=1: new memory is filled with NaN, for tests */
     uint64_t device_bytes;     /* allocated device-local */
     uint64_t total_bytes;      /* allocated, staging too */
     VkCommandPool pool;        /* for transfers outside blocks */
