@@ -256,6 +256,7 @@ typedef struct mxd_vulkan_device {
     char name[256];
     char driver[256];
     bool software;
+    bool discrete;            /* a card of its own, with memory of its own */
     bool usable;
     char remark[256];
     uint64_t max_lane_bytes;  /* largest num_lanes * block_frames * 4 that the device can bind */

@@ -62,7 +62,7 @@ static float *play(const mxd_track *track, uint64_t first, uint32_t num_frames, 
     float *planar = malloc((size_t)num_frames * num_lanes * sizeof *planar);
     for (size_t i = 0; i < (size_t)num_frames * num_lanes; i++)
         planar[i] = NAN; /* what is left unwritten shows */
-    mxd_result result = mxd_clip_player_create(track, RATE, step, problems, &player);
+    mxd_result result = mxd_clip_player_create(track, RATE, problems, &player);
     for (uint32_t done = 0; !result && done < num_frames; done += step) {
         float *lanes[8];
         for (uint32_t lane = 0; lane < num_lanes; lane++)
@@ -306,7 +306,7 @@ static void gaps_between_reads(void **state)
     float *whole = play(&track, 0, NUM_FRAMES, 4096), part[1000];
     static const uint64_t starts[] = {0, 3000, 50000, 120000, 130000, 149500, 250000, 319000};
     mxd_clip_player *player = NULL;
-    assert_int_equal(mxd_clip_player_create(&track, RATE, 1000, NULL, &player), MXD_OK);
+    assert_int_equal(mxd_clip_player_create(&track, RATE, NULL, &player), MXD_OK);
     for (size_t s = 0; s < sizeof starts / sizeof *starts; s++) {
         float *lanes[] = {part};
         assert_int_equal(mxd_clip_player_read(player, starts[s], 1000, lanes), MXD_OK);
@@ -382,7 +382,7 @@ static void few_files_open(void **state)
     }
     mxd_track track = track_of(clips, NUM_CLIPS, 2);
     mxd_clip_player *player = NULL;
-    assert_int_equal(mxd_clip_player_create(&track, RATE, STEP, NULL, &player), MXD_OK);
+    assert_int_equal(mxd_clip_player_create(&track, RATE, NULL, &player), MXD_OK);
     assert_int_equal(num_open_files(), 0);
     float left[STEP], right[STEP], *lanes[] = {left, right};
     for (uint64_t frame = 0; frame < 52000; frame += STEP) {
@@ -393,7 +393,7 @@ static void few_files_open(void **state)
     }
     mxd_clip_player_destroy(player);
     /* Destroyed in the middle: closed too. */
-    assert_int_equal(mxd_clip_player_create(&track, RATE, STEP, NULL, &player), MXD_OK);
+    assert_int_equal(mxd_clip_player_create(&track, RATE, NULL, &player), MXD_OK);
     assert_int_equal(mxd_clip_player_read(player, 1500, STEP, lanes), MXD_OK);
     mxd_clip_player_destroy(player);
     assert_int_equal(num_open_files(), 0);
@@ -410,7 +410,7 @@ static void bad_clips(void **state)
     mxd_clip_player *player = NULL;
     mxd_clip clip = clip_of("nan.wav", 500);
     mxd_track track = track_of(&clip, 1, 2);
-    assert_int_equal(mxd_clip_player_create(&track, RATE, 4000, problems, &player), MXD_OK);
+    assert_int_equal(mxd_clip_player_create(&track, RATE, problems, &player), MXD_OK);
     assert_int_equal(mxd_clip_player_read(player, 0, 4000, lanes), MXD_ERROR_FILE);
     expect_one_problem(problems, "nan.wav", "frame 2345");
     mxd_clip_player_destroy(player);
@@ -431,7 +431,7 @@ static void bad_clips(void **state)
         clip = clip_of(cases[i].name, 0);
         clip.channel = cases[i].channel;
         track = track_of(&clip, 1, cases[i].num_lanes);
-        assert_int_equal(mxd_clip_player_create(&track, RATE, 4000, problems, &player), MXD_ERROR_INVALID);
+        assert_int_equal(mxd_clip_player_create(&track, RATE, problems, &player), MXD_ERROR_INVALID);
         assert_null(player);
         expect_one_problem(problems, cases[i].name, cases[i].words);
         mxd_problems_destroy(problems);
@@ -445,7 +445,7 @@ static void bad_clips(void **state)
         assert_int_equal(unlink(in_folder("gone.wav")), 0);
         if (i)
             make_file(in_folder("gone.wav"), SF_FORMAT_WAV | SF_FORMAT_FLOAT, RATE, 2, samples, 1000);
-        assert_int_equal(mxd_clip_player_create(&track, RATE, 4000, problems, &player), MXD_OK);
+        assert_int_equal(mxd_clip_player_create(&track, RATE, problems, &player), MXD_OK);
         assert_int_equal(mxd_clip_player_read(player, 0, 4000, lanes), MXD_ERROR_FILE);
         expect_one_problem(problems, "gone.wav", i ? "has changed" : "no such file");
         mxd_clip_player_destroy(player);

@@ -139,8 +139,8 @@ static mxd_result check_clip(const mxd_clip *clip, uint32_t num_lanes, mxd_probl
     return MXD_OK;
 }
 
-mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, uint32_t max_frames,
-                                  mxd_problems *problems, mxd_clip_player **result)
+mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, mxd_problems *problems,
+                                  mxd_clip_player **result)
 {
     *result = NULL;
     mxd_result status = MXD_OK;
@@ -155,7 +155,6 @@ mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, 
     player->active = calloc(track->num_clips + 1, sizeof *player->active);
     player->scratch = malloc((size_t)PIECE_FRAMES * (player->num_lanes + 1) * sizeof *player->scratch);
     player->envelope = malloc(PIECE_FRAMES * sizeof *player->envelope);
-    (void)max_frames; /* lanes are the caller's, and scratch is one piece whatever the read */
     if (!player->clips || !player->active || !player->scratch || !player->envelope) {
         status = mxd_fail(problems, MXD_ERROR_MEMORY, NULL, "memory ran out");
         goto fail;

@@ -11,11 +11,11 @@
 typedef struct mxd_clip_player mxd_clip_player;
 
 /*
- * track must outlive the player. sample_rate is the session's. max_frames: the
- * most frames one read asks for. Free with mxd_clip_player_destroy.
+ * track must outlive the player. sample_rate is the session's. Free with
+ * mxd_clip_player_destroy.
  */
-mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, uint32_t max_frames,
-                                  mxd_problems *problems, mxd_clip_player **player);
+mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, mxd_problems *problems,
+                                  mxd_clip_player **player);
 /* Accepts NULL. */
 void mxd_clip_player_destroy(mxd_clip_player *player);
 

@@ -262,7 +262,7 @@ static mxd_result make_buffers(mxd_engine *engine)
         if (!graph->chains[i].track)
             continue;
         mxd_result result = mxd_clip_player_create(graph->chains[i].track, engine->session->sample_rate,
-                                                   engine->plan.block_frames, engine->problems, &engine->players[i]);
+                                                   engine->problems, &engine->players[i]);
         if (result != MXD_OK)
             return result;
     }

@@ -98,14 +98,20 @@ static mxd_result choose_deliverables(const mxd_session *session, const mxd_rend
 
 /* ---- Backend ---- */
 
+/* A discrete GPU if there is one, else any that is no software; MXD_NO_INDEX = none. */
 static uint32_t find_real_gpu(void)
 {
     mxd_vulkan_device devices[MAX_DEVICES];
-    uint32_t count = mxd_vulkan_devices(devices, MAX_DEVICES);
-    for (uint32_t i = 0; i < count && i < MAX_DEVICES; i++)
-        if (devices[i].usable && !devices[i].software)
+    uint32_t count = mxd_vulkan_devices(devices, MAX_DEVICES), found = MXD_NO_INDEX;
+    for (uint32_t i = 0; i < count && i < MAX_DEVICES; i++) {
+        if (!devices[i].usable || devices[i].software)
+            continue;
+        if (devices[i].discrete)
             return i;
-    return MXD_NO_INDEX;
+        if (found == MXD_NO_INDEX)
+            found = i;
+    }
+    return found;
 }
 
 /* Destroys the backend; what it said goes to the caller, or (forget) nowhere. */

@@ -189,6 +189,7 @@ static void describe(const physical_device *physical, const mxd_vulkan_limits *l
     else
         snprintf(device->driver, sizeof device->driver, "driver version %u", physical->properties.driverVersion);
     device->software = physical->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
+    device->discrete = physical->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
     find_fault(physical, limits, device->remark, sizeof device->remark);
     device->usable = device->remark[0] == 0;
     device->memory_bytes = limits->memory_bytes;
