@@ -48,6 +48,22 @@ void fixture_destroy(fixture *f)
     mxd_problems_destroy(f->problems);
 }
 
+int fixture_set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    fixture_create(f);
+    *state = f;
+    return 0;
+}
+
+int fixture_tear_down(void **state)
+{
+    fixture_destroy(*state);
+    free(*state);
+    return 0;
+}
+
 const char *fixture_path(const fixture *f, const char *name)
 {
     static char paths[8][512];

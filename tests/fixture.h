@@ -13,6 +13,9 @@ typedef struct fixture {
 void fixture_create(fixture *f);
 /* Removes the folder and all in it. */
 void fixture_destroy(fixture *f);
+/* The same for cmocka, *state being a fixture. */
+int fixture_set_up(void **state);
+int fixture_tear_down(void **state);
 /* Removes any folder and all in it. */
 void fixture_remove(const char *folder);
 /* folder/name; valid until the eighth call after this one. */

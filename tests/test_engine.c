@@ -27,19 +27,11 @@
 
 static int set_up(void **state)
 {
-    fixture *f = calloc(1, sizeof *f);
-    fixture_create(f);
+    fixture_set_up(state);
+    fixture *f = *state;
     fixture_wav(f, "ones.wav", 48000, 1, 48000, fixture_ones);
     fixture_wav(f, "noise.wav", 48000, 1, 48000, fixture_noise);
     fixture_wav(f, "impulse.wav", 48000, 1, 4800, fixture_impulse);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture_destroy(*state);
-    free(*state);
     return 0;
 }
 
@@ -413,20 +405,20 @@ static void test_options_out_of_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_parallel_paths_meet, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_automated_send_of_a_bus, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_clips_at_block_borders, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_silence_and_return, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_end_within_a_motion, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_shared_layout_with_and_without_inserts, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_many_tracks_to_many_loudspeakers, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_mixed_rates, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_backend_problems_reach_the_caller, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_file_that_vanishes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_cancel_half_way, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_unwritable_report, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_inputs_are_not_overwritten, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_options_out_of_range, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_parallel_paths_meet, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_automated_send_of_a_bus, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_clips_at_block_borders, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_silence_and_return, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_end_within_a_motion, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_shared_layout_with_and_without_inserts, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_many_tracks_to_many_loudspeakers, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_mixed_rates, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_backend_problems_reach_the_caller, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_file_that_vanishes, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_half_way, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_unwritable_report, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_inputs_are_not_overwritten, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_options_out_of_range, set_up, fixture_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

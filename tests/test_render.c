@@ -26,20 +26,12 @@
 
 static int set_up(void **state)
 {
-    fixture *f = calloc(1, sizeof *f);
-    fixture_create(f);
+    fixture_set_up(state);
+    fixture *f = *state;
     fixture_wav(f, "ones.wav", 48000, 1, 48000, fixture_ones);
     fixture_wav(f, "noise.wav", 48000, 1, 48000, fixture_noise);
     fixture_wav(f, "pair.wav", 48000, 2, 48000, fixture_noise);
     fixture_wav(f, "impulse.wav", 48000, 1, 4800, fixture_impulse);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture_destroy(*state);
-    free(*state);
     return 0;
 }
 
@@ -369,23 +361,23 @@ static void test_memory_bound_shrinks_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_fader_and_pan, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_mute_and_pre_fader_send, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_bus_into_bus, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_solo, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_automation, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_automation_between_grid_points, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_moving_object, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_bed_fold_down, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_reverb_tail_sets_the_length, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_block_size_does_not_matter, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_backends_agree, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_range_is_a_slice, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_two_runs_are_identical, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_only_and_output_dir, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_cancel_leaves_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_failure_leaves_old_files_alone, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_memory_bound_shrinks_blocks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_fader_and_pan, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_mute_and_pre_fader_send, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_bus_into_bus, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_solo, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_automation, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_automation_between_grid_points, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_moving_object, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_bed_fold_down, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_reverb_tail_sets_the_length, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_block_size_does_not_matter, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_backends_agree, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_range_is_a_slice, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_two_runs_are_identical, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_only_and_output_dir, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_leaves_nothing, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_failure_leaves_old_files_alone, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_memory_bound_shrinks_blocks, set_up, fixture_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

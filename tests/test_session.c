@@ -15,25 +15,18 @@
 
 static int set_up(void **state)
 {
-    static fixture f;
-    fixture_create(&f);
-    fixture_wav(&f, "mono.wav", 48000, 1, 96000, fixture_noise);
-    fixture_wav(&f, "stereo.wav", 44100, 2, 88200, fixture_noise);
-    fixture_wav(&f, "six.wav", 48000, 6, 4800, fixture_noise);
-    fixture_wav(&f, "whole.wav", 48000, 1, 4800, fixture_noise);
+    fixture_set_up(state);
+    fixture *f = *state;
+    fixture_wav(f, "mono.wav", 48000, 1, 96000, fixture_noise);
+    fixture_wav(f, "stereo.wav", 44100, 2, 88200, fixture_noise);
+    fixture_wav(f, "six.wav", 48000, 6, 4800, fixture_noise);
+    fixture_wav(f, "whole.wav", 48000, 1, 4800, fixture_noise);
     size_t size;
-    unsigned char *bytes = fixture_load(fixture_path(&f, "whole.wav"), &size);
-    fixture_bytes(fixture_path(&f, "truncated.wav"), bytes, size - (4800 - 478) * sizeof(float));
+    unsigned char *bytes = fixture_load(fixture_path(f, "whole.wav"), &size);
+    fixture_bytes(fixture_path(f, "truncated.wav"), bytes, size - (4800 - 478) * sizeof(float));
     free(bytes);
-    fixture_text(&f, "empty.wav", "");
-    fixture_text(&f, "foreign.wav", "this is text, not sound\n");
-    *state = &f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture_destroy(*state);
+    fixture_text(f, "empty.wav", "");
+    fixture_text(f, "foreign.wav", "this is text, not sound\n");
     return 0;
 }
 
@@ -351,5 +344,5 @@ int main(void)
         cmocka_unit_test(test_places),     cmocka_unit_test(test_automation), cmocka_unit_test(test_inserts),
         cmocka_unit_test(test_deliverables),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, fixture_tear_down);
 }

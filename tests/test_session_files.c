@@ -21,17 +21,10 @@
 
 static int set_up(void **state)
 {
-    static fixture f;
-    fixture_create(&f);
-    fixture_wav(&f, "mono.wav", 48000, 1, 96000, fixture_noise);
-    fixture_wav(&f, "stereo.wav", 44100, 2, 88200, fixture_noise);
-    *state = &f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture_destroy(*state);
+    fixture_set_up(state);
+    fixture *f = *state;
+    fixture_wav(f, "mono.wav", 48000, 1, 96000, fixture_noise);
+    fixture_wav(f, "stereo.wav", 44100, 2, 88200, fixture_noise);
     return 0;
 }
 
@@ -387,5 +380,5 @@ int main(void)
         cmocka_unit_test(test_good),   cmocka_unit_test(test_root),  cmocka_unit_test(test_odd_files),
         cmocka_unit_test(test_corpus), cmocka_unit_test(test_flood), cmocka_unit_test(test_nearest),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, fixture_tear_down);
 }
