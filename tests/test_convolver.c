@@ -28,12 +28,6 @@ struct mxd_graph_builder {
     mxd_builder_edge edges[64][2];
 };
 
-uint32_t mxd_builder_sample_rate(const mxd_graph_builder *builder)
-{
-    (void)builder;
-    return 48000;
-}
-
 uint32_t mxd_builder_lane(mxd_graph_builder *builder)
 {
     return builder->num_lanes++;

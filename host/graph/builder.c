@@ -4,11 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t mxd_builder_sample_rate(const mxd_graph_builder *builder)
-{
-    return builder->graph->session->sample_rate;
-}
-
 uint32_t mxd_builder_lane(mxd_graph_builder *builder)
 {
     return mxd_graph_add_lane(builder->graph);

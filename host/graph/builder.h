@@ -9,9 +9,6 @@
 
 typedef struct mxd_graph_builder mxd_graph_builder;
 
-/* The session's rate, in Hz. */
-uint32_t mxd_builder_sample_rate(const mxd_graph_builder *builder);
-
 /* A fresh virtual lane. UINT32_MAX when memory runs out. */
 uint32_t mxd_builder_lane(mxd_graph_builder *builder);
 

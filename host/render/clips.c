@@ -8,6 +8,7 @@
 #include "clips.h"
 
 #include "../../formats/audio_file.h"
+#include "../graph/envelope.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -61,15 +62,10 @@ double mxd_fade_gain(mxd_fade_curve curve, double position)
     return position;
 }
 
-static double linear_gain(double gain_db)
-{
-    return pow(10.0, gain_db / 20.0); /* 1 exactly at 0 dB, 0 at -HUGE_VAL */
-}
-
 /* A clip turned down to silence never needs its file. */
 static bool can_sound(const mxd_clip *clip)
 {
-    return clip->num_frames > 0 && linear_gain(clip->gain_db) > 0.0;
+    return clip->num_frames > 0 && mxd_gain_of_db(clip->gain_db) > 0.0;
 }
 
 bool mxd_clips_sound(const mxd_track *track, uint64_t first_frame, uint64_t num_frames)
@@ -99,7 +95,7 @@ static bool fades(const mxd_clip *clip, uint64_t first, uint64_t num_frames)
 static void fill_envelope(const mxd_clip *clip, uint64_t first, uint32_t num_frames, double *envelope)
 {
     const mxd_fade *in = &clip->fade_in, *out = &clip->fade_out;
-    double gain = linear_gain(clip->gain_db);
+    double gain = mxd_gain_of_db(clip->gain_db);
     for (uint32_t i = 0; i < num_frames; i++) {
         uint64_t frame = first + i, left = clip->num_frames - frame;
         envelope[i] = gain;
@@ -259,7 +255,7 @@ static mxd_result add_piece(mxd_clip_player *player, sounding *from, float *cons
     if (result)
         return result;
     for (uint32_t channel = 0; channel < num_channels; channel++)
-        apply_gain(channels[channel], envelope, linear_gain(from->clip->gain_db), num_frames);
+        apply_gain(channels[channel], envelope, mxd_gain_of_db(from->clip->gain_db), num_frames);
     for (uint32_t lane = 0; lane < player->num_lanes; lane++) {
         const float *samples = channels[num_channels == 1 ? 0 : lane];
         float *sum = lanes[lane] + at;
@@ -274,7 +270,7 @@ static mxd_result put_span(mxd_clip_player *player, sounding *from, float *const
 {
     uint64_t first = from->position;
     uint32_t num_channels = num_clip_channels(from->clip);
-    double gain = linear_gain(from->clip->gain_db);
+    double gain = mxd_gain_of_db(from->clip->gain_db);
     mxd_result result = read_file(from, lanes, at, num_frames);
     if (result)
         return result;

@@ -357,11 +357,6 @@ uint64_t mxd_engine_to(const mxd_engine *engine)
     return engine->to;
 }
 
-uint64_t mxd_engine_memory(const mxd_engine *engine)
-{
-    return mxd_plan_memory(&engine->plan);
-}
-
 void mxd_engine_times(const mxd_engine *engine, double *decode_s, double *compute_s)
 {
     *decode_s = engine->decode_s;

@@ -42,8 +42,6 @@ uint32_t mxd_engine_block_frames(const mxd_engine *engine);
 /* Frames of the session that are handed out: from, to. */
 uint64_t mxd_engine_from(const mxd_engine *engine);
 uint64_t mxd_engine_to(const mxd_engine *engine);
-/* Bytes of lanes, state, spectra, staging, sources and outputs. */
-uint64_t mxd_engine_memory(const mxd_engine *engine);
 /* Seconds spent decoding, and computing (not waiting for the decoder or a free slot). Valid after the last block. */
 void mxd_engine_times(const mxd_engine *engine, double *decode_s, double *compute_s);
 

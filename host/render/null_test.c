@@ -94,6 +94,11 @@ static mxd_result make_result(const mxd_graph *graph, const difference *differen
     }
     result->differences = entries;
     result->num_differences = graph->num_outputs;
+    for (uint32_t i = 0; i < graph->num_outputs; i++)
+        if (!entries[i].file) {
+            mxd_null_result_destroy(result);
+            return MXD_ERROR_MEMORY;
+        }
     *out = result;
     return MXD_OK;
 }

@@ -160,8 +160,15 @@ static mxd_result make_result(const encoder *e, double wall_s, double rate, mxd_
     result->wall_s = wall_s;
     mxd_engine_times(e->engine, &result->decode_s, &result->compute_s);
     result->encode_s = e->encode_s;
-    for (uint32_t i = 0; i < e->num_files; i++)
+    bool complete = result->device;
+    for (uint32_t i = 0; i < e->num_files; i++) {
         mxd_output_file_describe(&e->files[i], rate, &deliverables[i]);
+        complete &= deliverables[i].file != NULL;
+    }
+    if (!complete) {
+        mxd_render_result_destroy(result);
+        return MXD_ERROR_MEMORY;
+    }
     *out = result;
     return MXD_OK;
 }
