@@ -250,48 +250,52 @@ static bool same_word(const char *a, const char *b)
     return *a == *b;
 }
 
-static void load_file_format(mxd_reader *reader, mxd_deliverable *deliverable)
+/* False after a problem: the format is none that is built. */
+static bool load_file_format(mxd_reader *reader, mxd_deliverable *deliverable)
 {
     static const char *const names[] = {"wav", "rf64", "flac"};
     static const char *const planned[] = {"adm",  "bw64", "w64", "aiff", "aif", "caf",
                                           "opus", "ogg",  "oga", "mp3"};
     int format = MXD_FORMAT_WAV;
     if (mxd_read_has(reader, "format")) {
-        mxd_read_choice_of(reader, "format", MXD_REQUIRED, names, COUNT(names), planned, COUNT(planned), &format);
+        bool good = mxd_read_choice_of(reader, "format", MXD_REQUIRED, names, COUNT(names), planned, COUNT(planned),
+                                       &format);
         deliverable->format = (mxd_file_format)format;
-        return;
+        return good;
     }
     const char *extension = extension_of(deliverable->file);
     for (size_t i = 0; i < COUNT(names); i++) {
         if (same_word(extension, names[i])) {
             deliverable->format = (mxd_file_format)i;
-            return;
+            return true;
         }
     }
     for (size_t i = 0; i < COUNT(planned); i++) {
         if (same_word(extension, planned[i])) {
             mxd_reader_fail(reader, "file", "files of the format \"%s\" are not built yet; use .wav, .rf64 or .flac",
                             planned[i]);
-            return;
+            return false;
         }
     }
     mxd_reader_fail(reader, "file", "the file's name does not tell its format: end it in .wav, .rf64 or .flac, "
                                     "or give \"format\"");
+    return false;
 }
 
 static void load_deliverable(mxd_loader *loader, mxd_reader *reader, mxd_deliverable *deliverable)
 {
     static const char *const orders[] = {"layout", "wave"};
     const char *file = NULL;
+    mxd_need layout_need = MXD_REQUIRED;
     mxd_loader_origin(loader, reader, &deliverable->origin);
     if (mxd_read_name(reader, "file", MXD_REQUIRED, &file)) {
         deliverable->file = mxd_loader_copy(loader, file);
-        if (deliverable->file)
-            load_file_format(reader, deliverable);
+        if (deliverable->file && !load_file_format(reader, deliverable))
+            layout_need = MXD_OPTIONAL; /* a format to come ("adm") may need none */
     } else {
         mxd_read_has(reader, "format");
     }
-    deliverable->layout = mxd_read_layout(reader, "layout", MXD_REQUIRED);
+    deliverable->layout = mxd_read_layout(reader, "layout", layout_need);
     int64_t bit_depth = 24;
     if (mxd_read_integer(reader, "bit_depth", MXD_OPTIONAL, INT32_MIN, INT32_MAX, &bit_depth) && bit_depth != 16 &&
         bit_depth != 24 && bit_depth != 32)

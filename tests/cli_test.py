@@ -241,6 +241,7 @@ class Cli(unittest.TestCase):
         self.refuse(session(deliverables=[{"file": "out.wav", "layout": "stereo", "loudness_lufs": -14}]), "loudness_lufs",
                     "not built yet")
         self.refuse(session(deliverables=[{"file": "out.wav", "layout": "binaural"}]), "binaural", "not built yet")
+        self.refuse(session(deliverables=[{"file": "out.wav", "format": "adm"}]), "adm", "not built yet")
         self.refuse(session(deliverables=[{"file": "tone.wav", "layout": "stereo"}]), "tone.wav")
 
     def test_nothing_that_is_read_is_overwritten(self):
