@@ -206,7 +206,10 @@ static bool mix_is_fed(const mxd_graph *graph, const mxd_mix *mix)
     return false;
 }
 
-/* Chains in feeding order: active while their input sounds and as long as their tail lasts after it. */
+/*
+ * Chains in feeding order: active while their input sounds, and for their tail and a quarter more: what rings down to
+ * -120 dB in its tail is then at -150 dB, so that where blocks are cut leaves no trace.
+ */
 static void decide_activity(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames)
 {
     for (uint32_t i = 0; i < graph->num_chains; i++) {
@@ -216,7 +219,7 @@ static void decide_activity(mxd_graph *graph, uint64_t first_frame, uint32_t num
                                  : chain->input_mix != MXD_NO_INDEX &&
                                        mix_is_fed(graph, &graph->mixes[chain->input_mix]);
         if (chain->fed)
-            chain->sounds_until = first_frame + num_frames + chain->tail_frames;
+            chain->sounds_until = first_frame + num_frames + chain->tail_frames + chain->tail_frames / 4;
         chain->active = first_frame < chain->sounds_until;
         chain->restart = chain->active && !was_active;
     }
