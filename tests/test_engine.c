@@ -2,7 +2,7 @@
  * The block loop from outside: what must not depend on blocks, ranges, silence
  * or the number of tracks, and what happens where a render fails half-way.
  */
-#include "fixture.h"
+#include "render_fixture.h"
 #include "host/render/engine.h"
 #include "host/scene/panner.h"
 
@@ -17,46 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* float32 signals of magnitude <= 4: half a unit in the last place of each of a few operations. */
-#define TOLERANCE 2e-6
-
-#define HEAD "{ \"mixdown\": 1, \"sample_rate\": 48000, "
-#define STEREO_OUT "\"deliverables\": [ { \"file\": \"out.wav\", \"layout\": \"stereo\", \"bit_depth\": 32 } ] }"
-#define ONES "\"clips\": [ { \"file\": \"ones.wav\" } ]"
-#define NOISE "\"clips\": [ { \"file\": \"noise.wav\" } ]"
-
-static int set_up(void **state)
-{
-    fixture_set_up(state);
-    fixture *f = *state;
-    fixture_wav(f, "ones.wav", 48000, 1, 48000, fixture_ones);
-    fixture_wav(f, "noise.wav", 48000, 1, 48000, fixture_noise);
-    fixture_wav(f, "impulse.wav", 48000, 1, 4800, fixture_impulse);
-    return 0;
-}
-
-static double db(double level)
-{
-    return pow(10.0, level / 20.0);
-}
-
 static double sample(const fixture_audio *audio, uint32_t channel, uint64_t frame)
 {
     return audio->samples[frame * audio->channels + channel];
-}
-
-static void assert_sample(const fixture_audio *audio, uint32_t channel, uint64_t frame, double expected)
-{
-    double value = sample(audio, channel, frame);
-    if (!(fabs(value - expected) <= TOLERANCE))
-        fail_msg("channel %u, frame %u: %.9f, expected %.9f", channel, (unsigned)frame, value, expected);
-}
-
-static void assert_nulls(const fixture_audio *a, const fixture_audio *b, double limit_dbfs, const char *what)
-{
-    double difference = 20.0 * log10(fixture_difference(a, b) + 1e-300);
-    if (!(difference <= limit_dbfs))
-        fail_msg("%s: %.1f dBFS", what, difference);
 }
 
 static mxd_session *load(fixture *f, const char *json)
@@ -405,20 +368,20 @@ static void test_options_out_of_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_parallel_paths_meet, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_automated_send_of_a_bus, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_clips_at_block_borders, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_silence_and_return, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_end_within_a_motion, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_shared_layout_with_and_without_inserts, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_many_tracks_to_many_loudspeakers, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_mixed_rates, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_backend_problems_reach_the_caller, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_file_that_vanishes, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_cancel_half_way, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_unwritable_report, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_inputs_are_not_overwritten, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_options_out_of_range, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_parallel_paths_meet, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_automated_send_of_a_bus, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_clips_at_block_borders, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_silence_and_return, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_end_within_a_motion, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_shared_layout_with_and_without_inserts, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_many_tracks_to_many_loudspeakers, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_mixed_rates, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_backend_problems_reach_the_caller, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_file_that_vanishes, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_half_way, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_unwritable_report, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_inputs_are_not_overwritten, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_options_out_of_range, render_set_up, fixture_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
  * Whole renders of small sessions against closed forms: what a user hears of
  * faders, pans, sends, buses, automation, objects, beds, reverbs and ranges.
  */
-#include "fixture.h"
+#include "render_fixture.h"
 #include "host/scene/panner.h"
 
 #include <setjmp.h>
@@ -16,36 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* float32 signals of magnitude <= 4: half a unit in the last place of each of a few operations. */
-#define TOLERANCE 2e-6
-
-#define HEAD "{ \"mixdown\": 1, \"sample_rate\": 48000, "
-#define STEREO_OUT "\"deliverables\": [ { \"file\": \"out.wav\", \"layout\": \"stereo\", \"bit_depth\": 32 } ] }"
-#define ONES "\"clips\": [ { \"file\": \"ones.wav\" } ]"
-
-static int set_up(void **state)
-{
-    fixture_set_up(state);
-    fixture *f = *state;
-    fixture_wav(f, "ones.wav", 48000, 1, 48000, fixture_ones);
-    fixture_wav(f, "noise.wav", 48000, 1, 48000, fixture_noise);
-    fixture_wav(f, "pair.wav", 48000, 2, 48000, fixture_noise);
-    fixture_wav(f, "impulse.wav", 48000, 1, 4800, fixture_impulse);
-    return 0;
-}
-
-static double db(double level)
-{
-    return pow(10.0, level / 20.0);
-}
-
-static void assert_sample(const fixture_audio *audio, uint32_t channel, uint64_t frame, double expected)
-{
-    double value = audio->samples[frame * audio->channels + channel];
-    if (!(fabs(value - expected) <= TOLERANCE))
-        fail_msg("channel %u, frame %u: %.9f, expected %.9f", channel, (unsigned)frame, value, expected);
-}
 
 static void test_fader_and_pan(void **state)
 {
@@ -203,13 +173,6 @@ static const char busy[] =
     "\"deliverables\": [ { \"file\": \"out.wav\", \"layout\": \"5.1.4\", \"bit_depth\": 32, \"inserts\": [ "
     "{ \"type\": \"eq\", \"bands\": [ { \"type\": \"low-shelf\", \"frequency_hz\": 120, \"gain_db\": 2 } ] } ] } ] }";
 
-static void assert_nulls(const fixture_audio *a, const fixture_audio *b, double limit_dbfs, const char *what)
-{
-    double difference = 20.0 * log10(fixture_difference(a, b) + 1e-300);
-    if (!(difference <= limit_dbfs))
-        fail_msg("%s: %.1f dBFS", what, difference);
-}
-
 static void test_block_size_does_not_matter(void **state)
 {
     static const mxd_backend_kind kinds[] = {MXD_BACKEND_CPU, MXD_BACKEND_REFERENCE};
@@ -361,23 +324,23 @@ static void test_memory_bound_shrinks_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_fader_and_pan, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_mute_and_pre_fader_send, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_bus_into_bus, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_solo, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_automation, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_automation_between_grid_points, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_moving_object, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_bed_fold_down, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_reverb_tail_sets_the_length, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_block_size_does_not_matter, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_backends_agree, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_range_is_a_slice, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_two_runs_are_identical, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_only_and_output_dir, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_cancel_leaves_nothing, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_failure_leaves_old_files_alone, set_up, fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_memory_bound_shrinks_blocks, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_fader_and_pan, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_mute_and_pre_fader_send, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_bus_into_bus, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_solo, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_automation, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_automation_between_grid_points, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_moving_object, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_bed_fold_down, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_reverb_tail_sets_the_length, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_block_size_does_not_matter, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_backends_agree, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_range_is_a_slice, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_two_runs_are_identical, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_only_and_output_dir, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_leaves_nothing, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_failure_leaves_old_files_alone, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_memory_bound_shrinks_blocks, render_set_up, fixture_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
