@@ -5,7 +5,6 @@
  */
 #include "session_parts.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,6 @@
 /* "place": where in the scene a strip goes. */
 #include "session_parts.h"
 
-#include <math.h>
-#include <stdlib.h>
 
 /* Ten turns either way: a position may circle, since azimuths move as numbers between two times. */
 #define MAX_AZIMUTH_DEG 3600.0

@@ -2,7 +2,6 @@
 #include "session_parts.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const mxd_planned_key planned_strip_keys[] = {

@@ -11,7 +11,6 @@
 #include "envelope.h"
 #include "routing.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
 #include "engine_plan.h"
 #include "targets.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define DEFAULT_MEMORY_BYTES (2ull << 30)
 #define LARGEST_DEFAULT_BLOCK (1u << 16)

@@ -7,7 +7,6 @@
 #include "inputs.h"
 #include "loops.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,7 +5,6 @@
 #include "vulkan.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static void finish_slot(mxd_vulkan_device_context *context, mxd_vulkan_slot *slot)
 {
