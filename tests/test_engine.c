@@ -127,6 +127,33 @@ static void test_silence_and_return(void **state)
 }
 
 /* --to in the midst of motion: what is written is the whole render's beginning, to the last frame. */
+/* 60 Hz, full scale. */
+static float low_tone(uint32_t channel, uint64_t frame)
+{
+    (void)channel;
+    return (float)sin(8.0 * atan(1.0) * 60.0 * (double)frame / 48000.0);
+}
+
+/*
+ * A resonance driven at its own frequency, and then silence: where blocks end must not show in where its tail is left
+ * alone. In double precision, so that rounding hides nothing: -197 dBFS, and -154 where a chain sleeps as soon as its
+ * tail is over.
+ */
+static void test_ringing_is_not_cut_by_blocks(void **state)
+{
+    static const char json[] = HEAD "\"length_s\": 12, \"tracks\": [ { \"name\": \"A\", \"clips\": [ { \"file\": "
+        "\"low.wav\" } ], \"inserts\": [ { \"type\": \"eq\", \"bands\": [ { "
+        "\"type\": \"bell\", \"frequency_hz\": 60, \"gain_db\": 20, \"q\": 20 } ] } ] } ], " STEREO_OUT;
+    mxd_render_options options = {.backend = MXD_BACKEND_REFERENCE, .block_frames = 1u << 20};
+    fixture_wav(*state, "low.wav", 48000, 1, 72000, low_tone);
+    fixture_audio whole = fixture_output(*state, json, &options);
+    options.block_frames = 1u << 10;
+    fixture_audio cut = fixture_output(*state, json, &options);
+    assert_nulls(&whole, &cut, -170.0, "blocks of 2^10 against 2^20");
+    free(whole.samples);
+    free(cut.samples);
+}
+
 static void test_end_within_a_motion(void **state)
 {
     static const char json[] = HEAD "\"tracks\": [ { \"name\": \"A\", " ONES ", \"automation\": [ { \"parameter\": \"fader_db\", "
@@ -372,6 +399,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_automated_send_of_a_bus, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_clips_at_block_borders, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_silence_and_return, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_ringing_is_not_cut_by_blocks, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_end_within_a_motion, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_shared_layout_with_and_without_inserts, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_many_tracks_to_many_loudspeakers, render_set_up, fixture_tear_down),
