@@ -180,9 +180,25 @@ typedef struct mxd_step_run {
     const mxd_mix_run *mix;   /* for a mix; NULL for others */
 } mxd_step_run;
 
+typedef enum mxd_sample_format {
+    MXD_SAMPLES_F32, /* the others as in a WAV file: little-endian, full scale is 2^(bits - 1) */
+    MXD_SAMPLES_S16,
+    MXD_SAMPLES_S24, /* three bytes a sample */
+    MXD_SAMPLES_S32,
+} mxd_sample_format;
+
+/*
+ * A lane filled from one channel of interleaved frames, as files hold them; they
+ * travel packed and are unpacked where the lanes are. Uploads that name the same
+ * frames move them once. (Until unpack kernels are there: F32, 1 channel, gain 1.)
+ */
 typedef struct mxd_upload {
     uint32_t lane;
-    const float *frames;      /* num_frames samples; NULL = silence */
+    const void *frames;       /* num_frames * num_channels samples, at any address; NULL = silence */
+    mxd_sample_format format;
+    uint32_t num_channels;    /* interleaved: >= 1 */
+    uint32_t channel;         /* which of them */
+    double gain;              /* the lane's samples are the unpacked ones times this */
 } mxd_upload;
 
 typedef struct mxd_download {

@@ -476,9 +476,11 @@ static mxd_result run_block(kernel_rig *rig, uint64_t at, uint32_t num_frames, f
     uint32_t num_guards = num_lanes_used(rig) + 1;
     mxd_block block = {.num_frames = num_frames, .uploads = rig->uploads, .num_runs = 1, .downloads = rig->downloads};
     for (uint32_t i = 0; i < rig->num_inputs; i++)
-        rig->uploads[block.num_uploads++] = (mxd_upload){input_lane(i), kernel_rig_input(rig, i) + at};
+        rig->uploads[block.num_uploads++] = (mxd_upload){
+            .lane = input_lane(i), .frames = kernel_rig_input(rig, i) + at, .num_channels = 1, .gain = 1.0};
     for (uint32_t i = 0; i < num_guards; i++) {
-        rig->uploads[block.num_uploads++] = (mxd_upload){2 * i, rig->guard};
+        rig->uploads[block.num_uploads++] = (mxd_upload){
+            .lane = 2 * i, .frames = rig->guard, .num_channels = 1, .gain = 1.0};
         rig->downloads[block.num_downloads++] =
             (mxd_download){2 * i, rig->guards + (size_t)i * test->block_frames};
     }
@@ -537,7 +539,8 @@ mxd_result kernel_rig_repeat(kernel_rig *rig)
         run.num_rows = list_rows(rig, 0);
     }
     for (uint32_t i = 0; i < rig->num_inputs; i++)
-        rig->uploads[i] = (mxd_upload){input_lane(i), kernel_rig_input(rig, i)};
+        rig->uploads[i] = (mxd_upload){
+            .lane = input_lane(i), .frames = kernel_rig_input(rig, i), .num_channels = 1, .gain = 1.0};
     rig->downloads[0] = (mxd_download){output_lane(rig, 0), rig->guards};
     const mxd_block block = {
         .num_frames = rig->test.block_frames,

@@ -176,8 +176,8 @@ static void test_block_checks(void **state)
         {.num_frames = 0},
         {.num_frames = 257},
         {.num_frames = 256, .runs = twice, .num_runs = 2},
-        {.num_frames = 256, .uploads = &(mxd_upload){8, NULL}, .num_uploads = 1},
-        {.num_frames = 256, .uploads = (mxd_upload[]){{1, NULL}, {1, NULL}}, .num_uploads = 2},
+        {.num_frames = 256, .uploads = &(mxd_upload){.lane = 8}, .num_uploads = 1},
+        {.num_frames = 256, .uploads = (mxd_upload[]){{.lane = 1}, {.lane = 1}}, .num_uploads = 2},
         {.num_frames = 256, .downloads = &(mxd_download){8, frames}, .num_downloads = 1},
         {.num_frames = 256, .downloads = &(mxd_download){0, NULL}, .num_downloads = 1},
     };

@@ -44,7 +44,7 @@ static mxd_backend *make_eq(mxd_backend_creator *creator, const mxd_svf *section
 static void filter_block(mxd_backend *backend, const float *input, float *output, uint32_t num_frames)
 {
     const uint32_t row = 0;
-    const mxd_upload upload = {0, input};
+    const mxd_upload upload = {.frames = input, .num_channels = 1, .gain = 1.0};
     const mxd_download download = {0, output};
     const mxd_step_run run = {.step = 0, .rows = &row, .num_rows = 1};
     const mxd_block block = {num_frames, &upload, 1, &run, 1, &download, 1};
@@ -234,7 +234,7 @@ static double residual_db(mxd_backend_creator *creator, const wave *dry, const w
     for (uint32_t b = 0; b < num_blocks; b++) {
         size_t at = (size_t)b * block_frames;
         const uint32_t rows[] = {0};
-        const mxd_upload upload = {0, input + at};
+        const mxd_upload upload = {.frames = input + at, .num_channels = 1, .gain = 1.0};
         const mxd_step_run run = {.step = step, .rows = rows, .num_rows = 1};
         const mxd_download downloads[] = {{1, found + at}, {2, found + (size_t)num_blocks * block_frames + at}};
         const mxd_block block = {block_frames, &upload, 1, &run, 1, downloads, num_outputs};
@@ -310,7 +310,7 @@ static void test_convolve_shift(void **state)
             assert_int_equal(mxd_backend_add_convolve(backend, &row, 1, &step), MXD_OK);
             assert_int_equal(mxd_backend_prepare(backend), MXD_OK);
             for (int b = 0; b < BLOCKS; b++) {
-                const mxd_upload upload = {0, input + b * FRAMES};
+                const mxd_upload upload = {.frames = input + b * FRAMES, .num_channels = 1, .gain = 1.0};
                 const mxd_step_run run = {.step = step, .rows = rows, .num_rows = 1};
                 const mxd_download downloads[] = {{1, output[0] + b * FRAMES}, {2, output[1] + b * FRAMES}};
                 const mxd_block block = {FRAMES, &upload, 1, &run, 1, downloads, 2};

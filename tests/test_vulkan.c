@@ -186,7 +186,7 @@ static double run_eq(uint32_t block_frames, uint32_t num_frames, uint32_t in_fli
         mxd_upload uploads[EQ_LANES];
         mxd_download downloads[EQ_LANES];
         for (uint32_t i = 0; i < EQ_LANES; i++) {
-            uploads[i] = (mxd_upload){.lane = rows[i].lane, .frames = inputs + (size_t)i * num_frames + at};
+            uploads[i] = (mxd_upload){.num_channels = 1, .gain = 1.0, .lane = rows[i].lane, .frames = inputs + (size_t)i * num_frames + at};
             downloads[i] = (mxd_download){.lane = rows[i].lane, .frames = outputs + (size_t)i * num_frames + at};
         }
         const mxd_step_run run = {.step = step, .rows = all_rows, .num_rows = EQ_LANES};
@@ -306,7 +306,7 @@ static double run_mix(uint32_t block_frames, uint32_t num_frames)
     for (uint32_t i = 0; i < MIX_INPUTS; i++) {
         for (uint32_t n = 0; n < num_frames; n++)
             inputs[(size_t)i * num_frames + n] = noise(&seed);
-        uploads[i] = (mxd_upload){.lane = i, .frames = inputs + (size_t)i * num_frames};
+        uploads[i] = (mxd_upload){.num_channels = 1, .gain = 1.0, .lane = i, .frames = inputs + (size_t)i * num_frames};
         edges[i] = (mxd_mix_edge){.input_lane = i, .first_point = num_points};
         edges[i].num_points = make_curve(i, num_frames, &seed, points + num_points);
         num_points += edges[i].num_points;
@@ -424,7 +424,7 @@ static void run_convolve(const convolve_case *c, float *inputs, mxd_convolve_cel
         mxd_upload uploads[CONVOLVE_INPUTS];
         mxd_download downloads[CONVOLVE_OUTPUTS];
         for (uint32_t i = 0; i < CONVOLVE_INPUTS; i++)
-            uploads[i] = (mxd_upload){.lane = in_lanes[i], .frames = inputs + (size_t)i * c->num_frames + at};
+            uploads[i] = (mxd_upload){.num_channels = 1, .gain = 1.0, .lane = in_lanes[i], .frames = inputs + (size_t)i * c->num_frames + at};
         for (uint32_t i = 0; i < CONVOLVE_OUTPUTS; i++)
             downloads[i] = (mxd_download){.lane = out_lanes[i], .frames = outputs + (size_t)i * c->num_frames + at};
         const uint32_t rows = 0;

@@ -155,8 +155,9 @@ static void upload_one(void *user, uint32_t index, uint32_t thread)
         memset(lane, 0, num_frames * sizeof *lane);
         return;
     }
+    const float *frames = upload->frames;
     for (uint32_t i = 0; i < num_frames; i++)
-        lane[i] = upload->frames[i];
+        lane[i] = frames[i];
 }
 
 static void download_one(void *user, uint32_t index, uint32_t thread)

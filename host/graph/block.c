@@ -238,6 +238,8 @@ static void list_uploads(mxd_graph *graph, const float *sources, mxd_block *bloc
             a->uploads[block->num_uploads++] = (mxd_upload){
                 .lane = graph->lanes[chain->first_lane + j].physical,
                 .frames = chain->fed ? sources + (size_t)source * a->block_frames : NULL,
+                .num_channels = 1,
+                .gain = 1.0,
             };
         }
     }
