@@ -153,9 +153,11 @@ typedef struct mxd_render_result {
     uint32_t block_frames;
     double rendered_s;          /* seconds of the session */
     double wall_s;
-    double decode_s;            /* thread time of each stage; stages overlap */
-    double compute_s;
-    double encode_s;
+    double decode_s;            /* of each stage, by the clock; stages overlap. Reading and decoding files */
+    double gains_s;             /* which lanes sound, panning, gain curves */
+    double transfer_s;          /* into the backend's memory and out of it; on Vulkan by the device's clock */
+    double compute_s;           /* kernels; on Vulkan by the device's clock */
+    double encode_s;            /* measuring, converting, writing files */
 } mxd_render_result;
 
 /*

@@ -12,6 +12,8 @@
 
 /* Room for the blocks of sources or outputs that a plan may ask for. */
 #define MAX_SLOTS 8
+/* More entries than any backend has. */
+#define MAX_TIMINGS 32
 
 typedef struct output_slot {
     mxd_engine_block block;
@@ -31,7 +33,7 @@ struct mxd_engine {
     uint64_t submitted;
     uint32_t in_flight[MAX_SLOTS];      /* output slots, oldest first */
     uint32_t num_in_flight;
-    double compute_s;
+    double gains_s;
 
     mxd_clip_player **players;          /* one a chain; NULL where it is no track */
     uint32_t *sounding;                 /* chains to be decoded in this block */
@@ -169,8 +171,8 @@ static mxd_result submit_block(mxd_engine *engine, uint64_t index)
     mxd_block block;
     mxd_graph_block(engine->plan.graph, first_frame, num_frames, engine->sources[index % engine->num_sources],
                     output->frames, &block);
+    engine->gains_s += mxd_clock_s() - begin_s;
     result = mxd_backend_submit(engine->plan.backend, &block, &output->ticket);
-    engine->compute_s += mxd_clock_s() - begin_s;
     if (result == MXD_OK)
         engine->in_flight[engine->num_in_flight++] = slot;
     return result;
@@ -181,9 +183,7 @@ static mxd_result complete_oldest(mxd_engine *engine, output_slot **output)
     *output = &engine->outputs[engine->in_flight[0]];
     engine->num_in_flight--;
     memmove(engine->in_flight, engine->in_flight + 1, engine->num_in_flight * sizeof *engine->in_flight);
-    double begin_s = mxd_clock_s();
     mxd_result result = mxd_backend_wait(engine->plan.backend, (*output)->ticket);
-    engine->compute_s += mxd_clock_s() - begin_s;
     pthread_mutex_lock(&engine->mutex);
     engine->consumed++;
     pthread_cond_broadcast(&engine->changed);
@@ -357,8 +357,18 @@ uint64_t mxd_engine_to(const mxd_engine *engine)
     return engine->to;
 }
 
-void mxd_engine_times(const mxd_engine *engine, double *decode_s, double *compute_s)
+mxd_engine_times mxd_engine_get_times(const mxd_engine *engine)
 {
-    *decode_s = engine->decode_s;
-    *compute_s = engine->compute_s;
+    static const char *const transfers[] = {"upload", "unpack", "download"};
+    mxd_backend_timing timings[MAX_TIMINGS];
+    mxd_engine_times times = {.decode_s = engine->decode_s, .gains_s = engine->gains_s};
+    uint32_t count = mxd_backend_timings(engine->plan.backend, timings, MAX_TIMINGS);
+    for (uint32_t i = 0; i < count && i < MAX_TIMINGS; i++) {
+        double seconds = timings[i].wall_s + timings[i].device_s;
+        bool moves = false;
+        for (size_t j = 0; j < sizeof transfers / sizeof transfers[0]; j++)
+            moves |= strcmp(timings[i].kernel, transfers[j]) == 0;
+        *(moves ? &times.transfer_s : &times.compute_s) += seconds;
+    }
+    return times;
 }

@@ -42,7 +42,10 @@ uint32_t mxd_engine_block_frames(const mxd_engine *engine);
 /* Frames of the session that are handed out: from, to. */
 uint64_t mxd_engine_from(const mxd_engine *engine);
 uint64_t mxd_engine_to(const mxd_engine *engine);
-/* Seconds spent decoding, and computing (not waiting for the decoder or a free slot). Valid after the last block. */
-void mxd_engine_times(const mxd_engine *engine, double *decode_s, double *compute_s);
+/* Seconds of each stage, as mxd_render_result names them; encode_s is the caller's. Valid after the last block. */
+typedef struct mxd_engine_times {
+    double decode_s, gains_s, transfer_s, compute_s;
+} mxd_engine_times;
+mxd_engine_times mxd_engine_get_times(const mxd_engine *engine);
 
 #endif

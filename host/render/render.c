@@ -157,7 +157,11 @@ static mxd_result make_result(const encoder *e, double wall_s, double rate, mxd_
     result->block_frames = mxd_engine_block_frames(e->engine);
     result->rendered_s = (double)(mxd_engine_to(e->engine) - mxd_engine_from(e->engine)) / rate;
     result->wall_s = wall_s;
-    mxd_engine_times(e->engine, &result->decode_s, &result->compute_s);
+    mxd_engine_times times = mxd_engine_get_times(e->engine);
+    result->decode_s = times.decode_s;
+    result->gains_s = times.gains_s;
+    result->transfer_s = times.transfer_s;
+    result->compute_s = times.compute_s;
     result->encode_s = e->encode_s;
     bool complete = result->device;
     for (uint32_t i = 0; i < e->num_files; i++) {

@@ -79,6 +79,8 @@ static json_t *describe(bool *good, const mxd_session *session, const mxd_render
     put(good, root, "rendered_s", json_real(summary->rendered_s));
     put(good, root, "wall_s", json_real(summary->wall_s));
     put(good, root, "decode_s", json_real(summary->decode_s));
+    put(good, root, "gains_s", json_real(summary->gains_s));
+    put(good, root, "transfer_s", json_real(summary->transfer_s));
     put(good, root, "compute_s", json_real(summary->compute_s));
     put(good, root, "encode_s", json_real(summary->encode_s));
     for (size_t i = 0; i < summary->num_deliverables; i++) {
