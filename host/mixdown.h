@@ -153,6 +153,7 @@ typedef struct mxd_render_result {
     uint32_t block_frames;
     double rendered_s;          /* seconds of the session */
     double wall_s;
+    double setup_s;             /* before the first block: responses, their spectra, memory, pipelines */
     double decode_s;            /* of each stage, by the clock; stages overlap. Reading and decoding files */
     double gains_s;             /* which lanes sound, panning, gain curves */
     double transfer_s;          /* into the backend's memory and out of it; on Vulkan by the device's clock */

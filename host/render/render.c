@@ -24,7 +24,7 @@ typedef struct encoder {
     mxd_threads *threads;
     pthread_t thread;
     bool runs;
-    double encode_s;
+    double setup_s, encode_s;
     pthread_mutex_t mutex;               /* guards all below */
     pthread_cond_t changed;
     const mxd_engine_block *queue[MAX_QUEUED];
@@ -158,6 +158,7 @@ static mxd_result make_result(const encoder *e, double wall_s, double rate, mxd_
     result->rendered_s = (double)(mxd_engine_to(e->engine) - mxd_engine_from(e->engine)) / rate;
     result->wall_s = wall_s;
     mxd_engine_times times = mxd_engine_get_times(e->engine);
+    result->setup_s = e->setup_s;
     result->decode_s = times.decode_s;
     result->gains_s = times.gains_s;
     result->transfer_s = times.transfer_s;
@@ -235,6 +236,7 @@ static mxd_result attempt(const mxd_session *session, const mxd_render_options *
         result = open_files(&e, session, options, problems);
     if (result == MXD_OK)
         result = encoder_start(&e, options->num_threads);
+    e.setup_s = mxd_clock_s() - begin_s;
     if (result == MXD_OK)
         result = run(&e, options, rate, begin_s);
     mxd_result encoded = encoder_finish(&e);

@@ -78,6 +78,7 @@ static json_t *describe(bool *good, const mxd_session *session, const mxd_render
     put(good, root, "block_frames", json_integer(summary->block_frames));
     put(good, root, "rendered_s", json_real(summary->rendered_s));
     put(good, root, "wall_s", json_real(summary->wall_s));
+    put(good, root, "setup_s", json_real(summary->setup_s));
     put(good, root, "decode_s", json_real(summary->decode_s));
     put(good, root, "gains_s", json_real(summary->gains_s));
     put(good, root, "transfer_s", json_real(summary->transfer_s));
