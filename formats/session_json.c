@@ -398,6 +398,11 @@ static mxd_result load(const char *path, mxd_problems *problems, mxd_session **r
         loader.out_of_memory = true;
         goto end;
     }
+    if (!(loader.responses = mxd_response_library_create())) {
+        loader.out_of_memory = true;
+        goto end;
+    }
+    mxd_loader_prefetch_responses(&loader, document);
     load_root(&loader, root);
     mxd_reader_close(root);
     root = NULL;
@@ -417,6 +422,7 @@ end:
     mxd_reader_abandon(root);
     free(loader.bus_names);
     mxd_probe_cache_finish(&loader.probed);
+    mxd_response_library_destroy(loader.responses);
     mxd_document_close(document);
     if (status == MXD_OK)
         *result = loader.session;

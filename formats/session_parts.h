@@ -11,6 +11,7 @@
 #define MXD_FORMATS_SESSION_PARTS_H
 
 #include "../host/effects/effect.h"
+#include "../host/effects/response_library.h"
 #include "audio_file.h"
 #include "reader.h"
 
@@ -34,6 +35,7 @@ typedef struct mxd_loader {
     mxd_problems *problems;
     const char **bus_names; /* session->buses' names, known before anything else is read; "" = unnamed */
     mxd_probe_cache probed;
+    mxd_response_library *responses;
     bool out_of_memory;
 } mxd_loader;
 
@@ -50,6 +52,9 @@ void mxd_loader_origin(mxd_loader *loader, mxd_reader *reader, mxd_origin *origi
 int mxd_read_bus(mxd_loader *loader, mxd_reader *reader, const char *key, mxd_need need);
 /* The layout that key names, or NULL with a problem. */
 const mxd_layout *mxd_read_layout(mxd_reader *reader, const char *key, mxd_need need);
+
+/* Loads the responses that the document's inserts name, on all cores, into loader->responses. Silent. */
+void mxd_loader_prefetch_responses(mxd_loader *loader, const mxd_document *document);
 
 /* A key that will mean something some day, and what that is. */
 typedef struct mxd_planned_key {

@@ -44,7 +44,8 @@ static const mxd_effect *find_effect(mxd_reader *reader)
 void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inserts, uint32_t *num_inserts)
 {
     const mxd_effect_context context = {.sample_rate = loader->session->sample_rate,
-                                        .folder = loader->session->folder};
+                                        .folder = loader->session->folder,
+                                        .responses = loader->responses};
     mxd_reader *array = mxd_read_array(reader, "inserts", MXD_OPTIONAL);
     if (!array)
         return;

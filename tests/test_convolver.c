@@ -73,7 +73,7 @@ static mxd_convolver *convolver_with(uint32_t num_channels)
     assert_non_null(samples);
     for (uint32_t c = 0; c < num_channels; c++)
         samples[c * 16 + 3 + c % 8] = (float)(c + 1);
-    mxd_convolver *convolver = mxd_convolver_create(48000, false);
+    mxd_convolver *convolver = mxd_convolver_create(48000);
     assert_non_null(convolver);
     convolver->response = mxd_impulse_response_create("test", samples, num_channels, 16, 48000, 0, NULL, NULL);
     assert_non_null(convolver->response);
@@ -273,7 +273,7 @@ static void bad_responses_are_refused(void **state)
     problems = mxd_problems_create();
     samples = samples_of(2 * 128, 0.0f);
     samples[7] = 1.0f;
-    mxd_convolver *convolver = mxd_convolver_create(48000, false);
+    mxd_convolver *convolver = mxd_convolver_create(48000);
     assert_non_null(convolver);
     convolver->response = mxd_impulse_response_create("hall.wav", samples, 2, 128, 48000, 0, NULL, problems);
     assert_non_null(convolver->response);
@@ -307,10 +307,11 @@ static void truncation_fades(void **state)
 static void room_through_the_convolver(void **state)
 {
     (void)state;
-    mxd_convolver *convolver = mxd_convolver_create(48000, true);
+    mxd_convolver *convolver = mxd_convolver_create(48000);
     assert_non_null(convolver);
-    convolver->room = (mxd_room){.width = 0.8, .num_outputs = 3, .seed = 5};
-    mxd_room_natural_decays(0.4, convolver->room.decay_s);
+    mxd_room room = {.width = 0.8, .num_outputs = 3, .seed = 5};
+    mxd_room_natural_decays(0.4, room.decay_s);
+    assert_true(mxd_convolver_set_room(convolver, &room, NULL));
     convolver->predelay_frames = 960;
     assert_int_equal(mxd_effect_convolver.num_outputs(convolver, 2, NULL, NULL), 3);
     convolver->room.num_outputs = 24;

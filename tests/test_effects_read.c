@@ -18,6 +18,8 @@
 #include <cmocka.h>
 #include <math.h>
 
+static mxd_response_library *library; /* of the inserts read; NULL = each for itself */
+
 /* Reads the insert (a JSON object) from a file in the fixture's folder. What read returned; problems are in f. */
 static void *read_insert(fixture *f, const char *json)
 {
@@ -29,7 +31,7 @@ static void *read_insert(fixture *f, const char *json)
     assert_true(mxd_read_string(root, "type", MXD_REQUIRED, &type));
     const mxd_effect *effect = mxd_effect_find(type);
     assert_non_null(effect);
-    const mxd_effect_context context = {48000, f->folder};
+    const mxd_effect_context context = {.sample_rate = 48000, .folder = f->folder, .responses = library};
     void *params = effect->read(root, &context);
     mxd_reader_close(root);
     mxd_document_close(document);
@@ -330,13 +332,53 @@ static void table_of_effects(void **state)
         mxd_effect_get(i)->destroy(NULL);
 }
 
+static void responses_are_shared(void **state)
+{
+    (void)state;
+    static const char *const twins[][2] = {
+        {CONVOLVER("\"impulse_response\": \"stereo.wav\""), CONVOLVER("\"impulse_response\": \"stereo.wav\", \"wet_db\": -6")},
+        {ROOM("\"decay_s\": 0.2, \"seed\": 4"), ROOM("\"seed\": 4, \"decay_s\": 0.2, \"predelay_ms\": 5")},
+    };
+    static const char *const strangers[][2] = {
+        {CONVOLVER("\"impulse_response\": \"stereo.wav\""), CONVOLVER("\"impulse_response\": \"stereo.wav\", \"length_s\": 0.05")},
+        {ROOM("\"decay_s\": 0.2, \"seed\": 4"), ROOM("\"decay_s\": 0.2, \"seed\": 5")},
+    };
+    fixture f;
+    make_responses(&f);
+    library = mxd_response_library_create();
+    for (int i = 0; i < 2; i++) {
+        mxd_convolver *a = read_insert(&f, twins[i][0]), *b = read_insert(&f, twins[i][1]);
+        mxd_convolver *c = read_insert(&f, strangers[i][1]);
+        assert_true(a && b && c);
+        assert_ptr_equal(a->response, b->response);
+        assert_ptr_equal(a->rooms, b->rooms);
+        assert_true(a->response != c->response || a->rooms != c->rooms);
+        mxd_effect_convolver.destroy(a);
+        if (i == 0) /* what is left is whole */
+            assert_int_equal(b->response->num_frames, 4801);
+        mxd_effect_convolver.destroy(b);
+        mxd_effect_convolver.destroy(c);
+    }
+    /* What was prefetched is what is got; what is wrong is told by the get alone. */
+    const mxd_response_request requests[] = {{fixture_path(&f, "mono.wav"), 48000, 0}};
+    mxd_response_library_prefetch(library, requests, 1);
+    const mxd_response_request wrong[] = {{fixture_path(&f, "faulty.wav"), 48000, 0}};
+    mxd_response_library_prefetch(library, wrong, 1);
+    assert_int_equal(mxd_problems_count(f.problems), 0);
+    assert_null(read_insert(&f, CONVOLVER("\"impulse_response\": \"faulty.wav\"")));
+    assert_int_equal(mxd_problems_count(f.problems), 1);
+    mxd_response_library_destroy(library);
+    library = NULL;
+    fixture_destroy(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_of_effects),
         cmocka_unit_test(each_mistake_has_its_line), cmocka_unit_test(eq_reads_its_bands),
         cmocka_unit_test(convolver_reads_files),     cmocka_unit_test(convolver_reads_rooms),
-        cmocka_unit_test(real_responses_load),
+        cmocka_unit_test(responses_are_shared),       cmocka_unit_test(real_responses_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

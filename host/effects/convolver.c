@@ -9,33 +9,7 @@
 #include "../graph/envelope.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
-
-typedef struct room_entry {
-    struct room_entry *next;
-    mxd_impulse_response *response;
-    uint32_t num_inputs;
-} room_entry;
-
-struct mxd_room_cache {
-    pthread_mutex_t mutex;
-    room_entry *entries;
-};
-
-static void destroy_rooms(mxd_room_cache *rooms)
-{
-    if (!rooms)
-        return;
-    for (room_entry *entry = rooms->entries; entry;) {
-        room_entry *next = entry->next;
-        mxd_impulse_response_destroy(entry->response);
-        free(entry);
-        entry = next;
-    }
-    pthread_mutex_destroy(&rooms->mutex);
-    free(rooms);
-}
 
 static void convolver_destroy(void *params)
 {
@@ -43,7 +17,7 @@ static void convolver_destroy(void *params)
     if (!convolver)
         return;
     mxd_impulse_response_destroy(convolver->response);
-    destroy_rooms(convolver->rooms);
+    mxd_room_responses_destroy(convolver->rooms);
     free(convolver->matrix);
     free(convolver->file);
     free(convolver);
@@ -54,7 +28,7 @@ static const char *convolver_input_file(const void *params)
     return ((const mxd_convolver *)params)->file;
 }
 
-mxd_convolver *mxd_convolver_create(uint32_t sample_rate, bool is_room)
+mxd_convolver *mxd_convolver_create(uint32_t sample_rate)
 {
     mxd_convolver *convolver = calloc(1, sizeof *convolver);
     if (!convolver)
@@ -62,38 +36,14 @@ mxd_convolver *mxd_convolver_create(uint32_t sample_rate, bool is_room)
     convolver->sample_rate = sample_rate;
     convolver->wet_db = 0.0;
     convolver->dry_db = -HUGE_VAL;
-    if (is_room) {
-        convolver->rooms = calloc(1, sizeof *convolver->rooms);
-        if (!convolver->rooms || pthread_mutex_init(&convolver->rooms->mutex, NULL) != 0) {
-            free(convolver->rooms);
-            free(convolver);
-            return NULL;
-        }
-    }
     return convolver;
 }
 
-/* The room's responses for so many inputs: made once, kept as long as the params. NULL when memory runs out. */
-static const mxd_impulse_response *room_response(const mxd_convolver *convolver, uint32_t num_inputs)
+bool mxd_convolver_set_room(mxd_convolver *convolver, const mxd_room *room, mxd_response_library *library)
 {
-    mxd_room_cache *rooms = convolver->rooms;
-    pthread_mutex_lock(&rooms->mutex);
-    room_entry *entry = rooms->entries;
-    while (entry && entry->num_inputs != num_inputs)
-        entry = entry->next;
-    if (!entry && (entry = calloc(1, sizeof *entry))) {
-        entry->response = mxd_impulse_response_of_room(&convolver->room, convolver->sample_rate, num_inputs);
-        entry->num_inputs = num_inputs;
-        if (entry->response) {
-            entry->next = rooms->entries;
-            rooms->entries = entry;
-        } else {
-            free(entry);
-            entry = NULL;
-        }
-    }
-    pthread_mutex_unlock(&rooms->mutex);
-    return entry ? entry->response : NULL;
+    convolver->room = *room;
+    convolver->rooms = mxd_response_library_room(library, room, convolver->sample_rate);
+    return convolver->rooms;
 }
 
 /* ---- Paths --------------------------------------------------------------- */
@@ -212,7 +162,7 @@ static mxd_result emit_wet(const mxd_convolver *convolver, mxd_graph_builder *bu
                            uint32_t num_inputs, const uint32_t *outputs, uint32_t num_outputs)
 {
     const mxd_impulse_response *response =
-        convolver->response ? convolver->response : room_response(convolver, num_inputs);
+        convolver->response ? convolver->response : mxd_room_responses_get(convolver->rooms, num_inputs);
     mxd_convolve_cell *cells = calloc((size_t)num_inputs * num_outputs, sizeof *cells);
     if (!response || !cells) {
         free(cells);

@@ -26,7 +26,7 @@
 #define MXD_EFFECTS_CONVOLVER_H
 
 #include "effect.h"
-#include "impulse_response.h"
+#include "response_library.h"
 
 #define MXD_CONVOLVER_MAX_ROOM_PATHS 256
 
@@ -36,15 +36,12 @@ typedef struct mxd_convolver_matrix {
     int channels[MXD_MAX_CHANNELS][MXD_MAX_CHANNELS]; /* [input][output]; -1 = none */
 } mxd_convolver_matrix;
 
-/* Responses of the room, made when first needed; shared by all who read the params. */
-typedef struct mxd_room_cache mxd_room_cache;
-
 typedef struct mxd_convolver {
-    mxd_impulse_response *response; /* owned; NULL = a synthetic room */
+    mxd_impulse_response *response; /* a reference; NULL = a synthetic room */
     char *file;                     /* owned; the response's, NULL = a synthetic room */
     mxd_convolver_matrix *matrix;   /* owned; NULL = by the rules above */
     mxd_room room;                  /* where response is NULL */
-    mxd_room_cache *rooms;          /* owned; where response is NULL */
+    mxd_room_responses *rooms;      /* a reference; where response is NULL */
     uint32_t sample_rate;
     uint32_t predelay_frames;       /* the room's own included */
     double wet_db;                  /* -HUGE_VAL = none */
@@ -56,8 +53,10 @@ typedef struct mxd_convolver {
 uint32_t mxd_convolver_match(uint32_t num_inputs, uint32_t num_channels);
 int mxd_convolver_match_channel(uint32_t num_inputs, uint32_t num_channels, uint32_t input, uint32_t output);
 
-/* Zero-initialised but for the levels' defaults (wet 0 dB, no dry); is_room makes the cache. NULL: memory ran out. */
-mxd_convolver *mxd_convolver_create(uint32_t sample_rate, bool is_room);
+/* Zero-initialised but for the levels' defaults (wet 0 dB, no dry). NULL: memory ran out. */
+mxd_convolver *mxd_convolver_create(uint32_t sample_rate);
+/* Makes it a synthetic room; once. library may be NULL. False: memory ran out. */
+bool mxd_convolver_set_room(mxd_convolver *convolver, const mxd_room *room, mxd_response_library *library);
 
 /* mxd_effect's read; convolver_read.c. */
 void *mxd_convolver_read(struct mxd_reader *reader, const mxd_effect_context *context);

@@ -41,26 +41,26 @@ static void read_decays(mxd_reader *reader, mxd_room *room)
 static mxd_convolver *read_room(mxd_reader *insert, const mxd_effect_context *context)
 {
     mxd_reader *reader = mxd_read_object(insert, "impulse_response", MXD_REQUIRED);
-    mxd_convolver *convolver = mxd_convolver_create(context->sample_rate, true);
-    if (!reader || !convolver) {
-        if (!convolver)
-            mxd_reader_fail(insert, NULL, "memory ran out");
-        mxd_reader_close(reader);
+    if (!reader)
+        return NULL;
+    int64_t channels = 2, seed = 0;
+    double predelay_ms = 0.0;
+    mxd_room room = {.width = 1.0};
+    read_decays(reader, &room);
+    mxd_read_number(reader, "predelay_ms", MXD_OPTIONAL, 0.0, 1000.0, &predelay_ms);
+    mxd_read_number(reader, "width", MXD_OPTIONAL, 0.0, 1.0, &room.width);
+    mxd_read_integer(reader, "channels", MXD_OPTIONAL, 1, MXD_ROOM_MAX_OUTPUTS, &channels);
+    mxd_read_integer(reader, "seed", MXD_OPTIONAL, 0, UINT32_MAX, &seed);
+    room.num_outputs = (uint32_t)channels;
+    room.seed = (uint32_t)seed;
+    mxd_reader_close(reader);
+    mxd_convolver *convolver = mxd_convolver_create(context->sample_rate);
+    if (!convolver || !mxd_convolver_set_room(convolver, &room, context->responses)) {
+        mxd_reader_fail(insert, NULL, "memory ran out");
         mxd_effect_convolver.destroy(convolver);
         return NULL;
     }
-    int64_t channels = 2, seed = 0;
-    double predelay_ms = 0.0;
-    convolver->room.width = 1.0;
-    read_decays(reader, &convolver->room);
-    mxd_read_number(reader, "predelay_ms", MXD_OPTIONAL, 0.0, 1000.0, &predelay_ms);
-    mxd_read_number(reader, "width", MXD_OPTIONAL, 0.0, 1.0, &convolver->room.width);
-    mxd_read_integer(reader, "channels", MXD_OPTIONAL, 1, MXD_ROOM_MAX_OUTPUTS, &channels);
-    mxd_read_integer(reader, "seed", MXD_OPTIONAL, 0, UINT32_MAX, &seed);
-    convolver->room.num_outputs = (uint32_t)channels;
-    convolver->room.seed = (uint32_t)seed;
     convolver->predelay_frames = (uint32_t)lround(predelay_ms * 1e-3 * context->sample_rate);
-    mxd_reader_close(reader);
 
     /* What only a file's response has. */
     if (mxd_read_has(insert, "matrix"))
@@ -82,16 +82,17 @@ static mxd_convolver *read_file(mxd_reader *insert, const mxd_effect_context *co
         good = mxd_read_number(insert, "length_s", MXD_OPTIONAL, 0.001, MXD_IMPULSE_RESPONSE_MAX_S, &length_s);
     if (!name || !good)
         return NULL;
-    mxd_convolver *convolver = mxd_convolver_create(context->sample_rate, false);
+    mxd_convolver *convolver = mxd_convolver_create(context->sample_rate);
     char *path = mxd_path_join(context->folder, name);
     if (!convolver || !path) {
         mxd_reader_fail(insert, NULL, "memory ran out");
         goto fail;
     }
     const mxd_place place = mxd_reader_place(insert, "impulse_response");
+    const mxd_response_request request = {path, context->sample_rate,
+                                          (uint64_t)llround(length_s * context->sample_rate)};
     convolver->response =
-        mxd_impulse_response_load(path, context->sample_rate, (uint64_t)llround(length_s * context->sample_rate),
-                                  &place, mxd_reader_problems(insert));
+        mxd_response_library_get(context->responses, &request, &place, mxd_reader_problems(insert));
     if (!convolver->response)
         goto fail;
     convolver->file = path;

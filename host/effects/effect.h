@@ -14,6 +14,7 @@ struct mxd_graph_builder; /* graph/builder.h: where an insert emits its steps */
 typedef struct mxd_effect_context {
     uint32_t sample_rate;
     const char *folder;       /* paths in the session are relative to it */
+    struct mxd_response_library *responses; /* shared by the inserts of a session; may be NULL */
 } mxd_effect_context;
 
 typedef struct mxd_effect {

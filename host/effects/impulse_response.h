@@ -8,6 +8,8 @@
 #include "../problems.h"
 #include "room.h"
 
+#include <stdatomic.h>
+
 /* One channel without the zeros around it. */
 typedef struct mxd_response_channel {
     const float *samples;
@@ -17,6 +19,7 @@ typedef struct mxd_response_channel {
 } mxd_response_channel;
 
 typedef struct mxd_impulse_response {
+    atomic_uint references;
     float *memory;         /* owned: [channel][frame] */
     uint32_t num_frames;   /* of each channel, before trimming */
     uint32_t num_channels;
@@ -42,7 +45,9 @@ mxd_impulse_response *mxd_impulse_response_create(const char *name, float *sampl
 /* The room's responses; channel input * num_outputs + output. NULL when memory runs out. */
 mxd_impulse_response *mxd_impulse_response_of_room(const mxd_room *room, uint32_t sample_rate, uint32_t num_inputs);
 
-/* Accepts NULL. */
+/* Takes one more reference. */
+mxd_impulse_response *mxd_impulse_response_share(mxd_impulse_response *response);
+/* Gives a reference back; the last one frees. Accepts NULL. */
 void mxd_impulse_response_destroy(mxd_impulse_response *response);
 
 #endif
