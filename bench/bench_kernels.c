@@ -1,16 +1,21 @@
 /*
  * Times the kernel cases on every backend: warms up, then runs at least half a
  * second, and reports the kernel's own time (wall clock on a CPU, timestamps on
- * a GPU) with the transfers apart.
+ * a GPU) with the transfers apart; the least bytes it had to move and operations
+ * it had to do (host/kernel_costs.h) over that time; and these as shares of the
+ * bandwidth that a plain copy reaches and, where it is told, of the arithmetic peak.
  *
- *     bench_kernels [--json FILE] [--only TEXT] [--seconds S] [--all]
+ *     bench_kernels [--json FILE] [--only TEXT] [--seconds S] [--all] [--vulkan] [--peak-gflops N]
  *
  * --only: cases whose kernel or name contains TEXT. --all: every CPU variant,
- * not only the best. MXD_VULKAN=0 in the environment leaves Vulkan out.
+ * not only the best. --vulkan: Vulkan devices alone; MXD_VULKAN=0 in the
+ * environment leaves them out. --peak-gflops: float32 operations a second of the
+ * device's data sheet, in units of 1e9.
  */
 #include "commit.h"
 #include "host/clock.h"
 #include "host/cpu/variants.h"
+#include "peak.h"
 #include "tests/kernel_cases.h"
 
 #include <stdio.h>
@@ -24,7 +29,9 @@ typedef struct bench_options {
     const char *json;
     const char *only;
     double seconds;
+    double peak_flops;   /* a second; 0 = not told */
     bool all;
+    bool vulkan_only;
 } bench_options;
 
 typedef struct bench_target {
@@ -32,6 +39,7 @@ typedef struct bench_target {
     mxd_backend_creator *creator;
     uint32_t threads;
     uint32_t device;
+    double copy_rate; /* bytes a second; 0 = unknown */
 } bench_target;
 
 typedef struct measurement {
@@ -39,7 +47,10 @@ typedef struct measurement {
     double wall_s;     /* a block, submit to wait */
     double kernel_s;   /* a block, the kernel alone */
     double transfer_s; /* a block, uploads and downloads */
+    double unpack_s;   /* a block, of the device's unpacking */
     double lane_frames; /* a block */
+    double min_bytes;  /* a block, of the kernel */
+    double flops;
     uint64_t memory;
     uint32_t num_blocks;
 } measurement;
@@ -57,8 +68,12 @@ static void add_timings(const mxd_backend *backend, const char *kernel, double s
         if (strcmp(timings[i].kernel, kernel) == 0) {
             sum->kernel_s += sign * time_of(&timings[i]);
             sum->lane_frames += sign * (double)timings[i].lane_frames;
+            sum->min_bytes += sign * (double)timings[i].min_bytes;
+            sum->flops += sign * (double)timings[i].flops;
         } else if (strcmp(timings[i].kernel, "upload") == 0 || strcmp(timings[i].kernel, "download") == 0) {
             sum->transfer_s += sign * time_of(&timings[i]);
+        } else if (strcmp(timings[i].kernel, "unpack") == 0) {
+            sum->unpack_s += sign * time_of(&timings[i]);
         }
     }
 }
@@ -91,6 +106,9 @@ static bool measure(const kernel_case *test, const bench_target *target, double 
         result->wall_s /= result->num_blocks;
         result->kernel_s /= result->num_blocks;
         result->transfer_s /= result->num_blocks;
+        result->unpack_s /= result->num_blocks;
+        result->min_bytes /= result->num_blocks;
+        result->flops /= result->num_blocks;
         result->lane_frames /= result->num_blocks;
     }
     if (!good)
@@ -104,7 +122,7 @@ static bool measure(const kernel_case *test, const bench_target *target, double 
 static uint32_t list_targets(const bench_options *options, bench_target *targets, uint32_t capacity)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; mxd_cpu_get(i) && count + 2 <= capacity; i++) {
+    for (uint32_t i = 0; !options->vulkan_only && mxd_cpu_get(i) && count + 2 <= capacity; i++) {
         const mxd_cpu_variant *variant = mxd_cpu_get(i);
         if (!options->all && variant != mxd_cpu_best() && variant != mxd_cpu_reference())
             continue;
@@ -133,19 +151,41 @@ static void write_json(FILE *json, bool first, const kernel_case *test, const be
     fprintf(json,
             "%s\n  {\"commit\": \"%s\", \"kernel\": \"%s\", \"case\": \"%s\", \"target\": \"%s\", \"device\": \"%s\", \"driver\": \"%s\", "
             "\"block_frames\": %u, \"num_blocks\": %u, \"prepare_s\": %.6g, \"wall_s\": %.6g, \"kernel_s\": %.6g, "
-            "\"transfer_s\": %.6g, \"lane_frames\": %.0f, \"memory_bytes\": %llu}",
-            first ? "" : ",", MXD_COMMIT, kernel_name(test->kernel), test->name, target->name, device, driver, test->block_frames,
-            m->num_blocks, m->prepare_s, m->wall_s, m->kernel_s, m->transfer_s, m->lane_frames,
-            (unsigned long long)m->memory);
+            "\"transfer_s\": %.6g, \"unpack_s\": %.6g, \"lane_frames\": %.0f, \"min_bytes\": %.0f, \"flops\": %.0f, "
+            "\"copy_bytes_per_s\": %.6g, \"memory_bytes\": %llu}",
+            first ? "" : ",", MXD_COMMIT, kernel_name(test->kernel), test->name, target->name, device, driver,
+            test->block_frames, m->num_blocks, m->prepare_s, m->wall_s, m->kernel_s, m->transfer_s, m->unpack_s,
+            m->lane_frames, m->min_bytes, m->flops, target->copy_rate, (unsigned long long)m->memory);
 }
 
-static void run(const bench_options *options, FILE *json)
+static void print_share(double rate, double peak)
 {
-    bench_target targets[16];
-    uint32_t num_targets = list_targets(options, targets, 16);
+    if (peak > 0)
+        printf(" %6.1f", 100 * rate / peak);
+    else
+        printf(" %6s", "-");
+}
+
+static void print_row(const bench_options *options, const kernel_case *test, const bench_target *target,
+                      const measurement *m)
+{
+    printf("%-9s %-30s %-22s %10.3f %10.3f %9.3f %9.3f %11.4f %10.1f %8.2f", kernel_name(test->kernel), test->name,
+           target->name, 1e3 * m->kernel_s, 1e3 * m->wall_s, 1e3 * m->transfer_s, 1e3 * m->unpack_s,
+           1e9 * m->kernel_s / m->lane_frames, test->block_frames / RATE / m->kernel_s,
+           1e-9 * m->min_bytes / m->kernel_s);
+    print_share(m->min_bytes / m->kernel_s, target->copy_rate);
+    printf(" %9.2f", 1e-9 * m->flops / m->kernel_s);
+    print_share(m->flops / m->kernel_s, options->peak_flops);
+    printf(" %9.1f\n", (double)m->memory / 1048576);
+    fflush(stdout);
+}
+
+static void run(const bench_options *options, const bench_target *targets, uint32_t num_targets, FILE *json)
+{
     bool first = true;
-    printf("%-9s %-30s %-22s %10s %10s %10s %12s %10s %9s\n", "kernel", "case", "target", "kernel ms", "wall ms",
-           "transf ms", "ns/lane-frm", "x realtime", "MiB");
+    printf("%-9s %-30s %-22s %10s %10s %9s %9s %11s %10s %8s %6s %9s %6s %9s\n", "kernel", "case", "target",
+           "kernel ms", "wall ms", "transf ms", "unpack ms", "ns/lane-frm", "x realtime", "GB/s", "% copy", "GFLOP/s",
+           "% peak", "MiB");
     for (size_t i = 0; i < num_kernel_bench_cases; i++) {
         const kernel_case *test = &kernel_bench_cases[i];
         if (options->only && !strstr(test->name, options->only) &&
@@ -156,30 +196,28 @@ static void run(const bench_options *options, FILE *json)
             measurement m;
             if (!measure(test, &targets[t], options->seconds, device, driver, &m))
                 continue;
-            printf("%-9s %-30s %-22s %10.3f %10.3f %10.3f %12.4f %10.1f %9.1f\n", kernel_name(test->kernel),
-                   test->name, targets[t].name, 1e3 * m.kernel_s, 1e3 * m.wall_s, 1e3 * m.transfer_s,
-                   1e9 * m.kernel_s / m.lane_frames, test->block_frames / RATE / m.kernel_s,
-                   (double)m.memory / 1048576);
-            fflush(stdout);
+            print_row(options, test, &targets[t], &m);
             write_json(json, first, test, &targets[t], device, driver, &m);
             first = false;
         }
     }
 }
 
-static void print_devices(const bench_options *options)
+/* And measures the peak of each target. */
+static void print_devices(bench_target *targets, uint32_t num_targets)
 {
-    bench_target targets[16];
-    uint32_t count = list_targets(options, targets, 16);
     printf("commit %s\n", MXD_COMMIT);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < num_targets; i++) {
         const mxd_backend_params params = {.num_lanes = 1, .block_frames = 256, .num_threads = targets[i].threads,
                                            .device = targets[i].device, .blocks_in_flight = 1};
         mxd_backend *backend;
         if (mxd_backend_create_with(targets[i].creator, &params, NULL, &backend) != MXD_OK)
             continue;
+        bool vulkan = targets[i].creator == mxd_backend_vulkan_create;
+        targets[i].copy_rate = vulkan ? peak_of_vulkan(targets[i].device) : peak_of_cpu(targets[i].threads);
         const mxd_backend_info *info = mxd_backend_get_info(backend);
-        printf("%-22s %s; %s\n", targets[i].name, info->device, info->driver);
+        printf("%-22s %s; %s; copies %.1f GB/s\n", targets[i].name, info->device, info->driver,
+               1e-9 * targets[i].copy_rate);
         mxd_backend_destroy(backend);
     }
 }
@@ -190,6 +228,10 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--all") == 0) {
             options.all = true;
+        } else if (strcmp(argv[i], "--vulkan") == 0) {
+            options.vulkan_only = true;
+        } else if (strcmp(argv[i], "--peak-gflops") == 0 && i + 1 < argc) {
+            options.peak_flops = 1e9 * atof(argv[++i]);
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             options.json = argv[++i];
         } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
@@ -197,7 +239,9 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc) {
             options.seconds = atof(argv[++i]);
         } else {
-            fprintf(stderr, "usage: %s [--json FILE] [--only TEXT] [--seconds S] [--all]\n", argv[0]);
+            fprintf(stderr,
+                    "usage: %s [--json FILE] [--only TEXT] [--seconds S] [--all] [--vulkan] [--peak-gflops N]\n",
+                    argv[0]);
             return 2;
         }
     }
@@ -206,10 +250,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s cannot be written\n", options.json);
         return 1;
     }
-    print_devices(&options);
+    bench_target targets[16];
+    uint32_t num_targets = list_targets(&options, targets, 16);
+    print_devices(targets, num_targets);
     if (json)
         fprintf(json, "[");
-    run(&options, json);
+    run(&options, targets, num_targets, json);
     if (json) {
         fprintf(json, "\n]\n");
         if (fclose(json) != 0) {

@@ -39,6 +39,7 @@ endfunction()
 
 mxd_shader(eq eq.comp)
 mxd_shader(mix mix.comp)
+mxd_shader(unpack unpack.comp)
 # One module for each length of partition (2^8 to 2^12 samples): loops over registers need constant bounds.
 foreach(log2_size RANGE 8 12)
   mxd_shader(convolve_forward_${log2_size} convolve.comp -DCONVOLVE_FORWARD -DCONVOLVE_LOG2_SIZE=${log2_size})

@@ -5,6 +5,8 @@
  */
 #include "backend.h"
 
+#include "kernel_costs.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -29,6 +31,7 @@ struct mxd_backend_checks {
     uint32_t num_tickets;
     uint64_t *marks;      /* one a lane: the newest check that met it (see fresh_mark) */
     uint64_t mark;
+    mxd_kernel_costs *costs;
 };
 
 static mxd_result wrong(const mxd_backend *backend, const char *text, uint64_t a, uint64_t b)
@@ -73,21 +76,26 @@ mxd_result mxd_backend_create_with(mxd_backend_creator *creator, const mxd_backe
 
     struct mxd_backend_checks *checks = calloc(1, sizeof *checks);
     uint64_t *marks = calloc(params->num_lanes, sizeof *marks);
-    if (!checks || !marks) {
-        free(checks);
-        free(marks);
-        return mxd_fail(problems, MXD_ERROR_MEMORY, NULL, "memory ran out while a backend was made");
+    mxd_kernel_costs *costs = mxd_kernel_costs_create(params->num_lanes);
+    mxd_result result = MXD_ERROR_MEMORY;
+    if (!checks || !marks || !costs) {
+        mxd_fail(problems, result, NULL, "memory ran out while a backend was made");
+        goto fail;
     }
     checks->marks = marks;
-    mxd_result result = creator(params, problems, backend);
-    if (result != MXD_OK) {
-        free(checks);
-        free(marks);
-        *backend = NULL;
-        return result;
-    }
+    checks->costs = costs;
+    result = creator(params, problems, backend);
+    if (result != MXD_OK)
+        goto fail;
     (*backend)->checks = checks;
     return MXD_OK;
+
+fail:
+    free(checks);
+    free(marks);
+    mxd_kernel_costs_destroy(costs);
+    *backend = NULL;
+    return result;
 }
 
 void mxd_backend_destroy(mxd_backend *backend)
@@ -98,6 +106,7 @@ void mxd_backend_destroy(mxd_backend *backend)
     backend->functions->destroy(backend);
     free(checks->steps);
     free(checks->marks);
+    mxd_kernel_costs_destroy(checks->costs);
     free(checks);
 }
 
@@ -125,10 +134,14 @@ static mxd_result before_step(mxd_backend *backend)
     return MXD_OK;
 }
 
-static mxd_result after_step(mxd_backend *backend, mxd_result result, uint32_t step, const step_checks *made)
+/* counted: whether the step's costs found memory. */
+static mxd_result after_step(mxd_backend *backend, mxd_result result, bool counted, uint32_t step,
+                             const step_checks *made)
 {
     if (result != MXD_OK)
         return result;
+    if (!counted)
+        return mxd_fail(backend->problems, MXD_ERROR_MEMORY, NULL, "memory ran out while a step was made");
     struct mxd_backend_checks *checks = backend->checks;
     if (step != checks->num_steps)
         return wrong(backend, "the backend does not number its steps one by one", step, checks->num_steps);
@@ -163,7 +176,8 @@ mxd_result mxd_backend_add_eq(mxd_backend *backend, const mxd_eq_row *rows, uint
                 return wrong(backend, "eq row, section: coefficients out of range", i, j);
     }
     result = backend->functions->add_eq(backend, rows, num_rows, step);
-    return after_step(backend, result, *step, &(step_checks){.kind = STEP_EQ, .num_rows = num_rows});
+    bool counted = result == MXD_OK && mxd_kernel_costs_add_eq(backend->checks->costs, rows, num_rows);
+    return after_step(backend, result, counted, *step, &(step_checks){.kind = STEP_EQ, .num_rows = num_rows});
 }
 
 static mxd_result check_cells(mxd_backend *backend, const mxd_convolve_row *row, uint32_t number)
@@ -222,7 +236,8 @@ mxd_result mxd_backend_add_convolve(mxd_backend *backend, const mxd_convolve_row
                 return wrong(backend, "convolve row, lane: named twice as an input", i, rows[i].inputs[j]);
     }
     result = backend->functions->add_convolve(backend, rows, num_rows, step);
-    return after_step(backend, result, *step, &(step_checks){.kind = STEP_CONVOLVE, .num_rows = num_rows});
+    bool counted = result == MXD_OK && mxd_kernel_costs_add_convolve(backend->checks->costs, rows, num_rows);
+    return after_step(backend, result, counted, *step, &(step_checks){.kind = STEP_CONVOLVE, .num_rows = num_rows});
 }
 
 mxd_result mxd_backend_add_mix(mxd_backend *backend, const mxd_mix_limits *limits, uint32_t *step)
@@ -234,7 +249,8 @@ mxd_result mxd_backend_add_mix(mxd_backend *backend, const mxd_mix_limits *limit
         return wrong(backend, "a mix's outputs: 1 to the number of lanes are possible", limits->max_outputs,
                      backend->params.num_lanes);
     result = backend->functions->add_mix(backend, limits, step);
-    return after_step(backend, result, *step, &(step_checks){.kind = STEP_MIX, .limits = *limits});
+    bool counted = result == MXD_OK && mxd_kernel_costs_add_mix(backend->checks->costs);
+    return after_step(backend, result, counted, *step, &(step_checks){.kind = STEP_MIX, .limits = *limits});
 }
 
 mxd_result mxd_backend_prepare(mxd_backend *backend)
@@ -376,6 +392,7 @@ mxd_result mxd_backend_submit(mxd_backend *backend, const mxd_block *block, uint
     checks->lost = result == MXD_ERROR_DEVICE;
     if (result != MXD_OK)
         return result;
+    mxd_kernel_costs_count(checks->costs, block);
     checks->ended = block->num_frames < backend->params.block_frames;
     checks->tickets[checks->num_tickets++] = *ticket;
     return MXD_OK;
@@ -399,5 +416,7 @@ mxd_result mxd_backend_wait(mxd_backend *backend, uint64_t ticket)
 
 uint32_t mxd_backend_timings(const mxd_backend *backend, mxd_backend_timing *timings, uint32_t capacity)
 {
-    return backend->functions->timings(backend, timings, capacity);
+    uint32_t count = backend->functions->timings(backend, timings, capacity);
+    mxd_kernel_costs_fill(backend->checks->costs, timings, count < capacity ? count : capacity);
+    return count;
 }

@@ -230,10 +230,12 @@ mxd_result mxd_backend_wait(mxd_backend *backend, uint64_t ticket);
 /* ---- Times --------------------------------------------------------------- */
 
 typedef struct mxd_backend_timing {
-    const char *kernel;   /* "eq", "convolve", "mix", "upload", "download" */
+    const char *kernel;   /* "eq", "convolve", "mix", "upload", "unpack" (vulkan only), "download" */
     double wall_s;        /* cpu: wall clock; vulkan: 0 */
     double device_s;      /* vulkan: GPU timestamps; cpu: 0 */
     uint64_t lane_frames; /* frames times rows (mix: edges) */
+    uint64_t min_bytes;   /* the least that had to be moved, and the operations that had to be done, for what ran: */
+    uint64_t flops;       /* how each kernel is counted stands in kernel_costs.h */
 } mxd_backend_timing;
 
 /* Sums since creation. Writes at most capacity entries, returns how many there are. */

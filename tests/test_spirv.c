@@ -11,6 +11,7 @@
 #include "shaders/convolve.h"
 #include "shaders/eq.h"
 #include "shaders/mix.h"
+#include "shaders/unpack.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -263,6 +264,15 @@ static const layout convolve_push = {"mxd_convolve_push", sizeof(struct mxd_conv
     MEMBER(mxd_convolve_push, size), MEMBER(mxd_convolve_push, ring_page),
     MEMBER(mxd_convolve_push, response_page), MEMBER(mxd_convolve_push, add)}};
 
+static const layout word_layout = {.size = sizeof(mxd_u32)};
+static const layout unpack_item = {"mxd_unpack_item_data", sizeof(struct mxd_unpack_item_data), {
+    MEMBER(mxd_unpack_item_data, lane), MEMBER(mxd_unpack_item_data, first_frame),
+    MEMBER(mxd_unpack_item_data, num_frames), MEMBER(mxd_unpack_item_data, first_byte),
+    MEMBER(mxd_unpack_item_data, frame_bytes), MEMBER(mxd_unpack_item_data, format),
+    MEMBER(mxd_unpack_item_data, scale), MEMBER(mxd_unpack_item_data, unused)}};
+static const layout unpack_push = {"mxd_unpack_push", sizeof(struct mxd_unpack_push), {
+    MEMBER(mxd_unpack_push, first_item), MEMBER(mxd_unpack_push, lane_vec4s), MEMBER(mxd_unpack_push, first_frame)}};
+
 /* What a kernel may bind: the element at each binding, by number. */
 typedef struct kernel {
     const char *prefix; /* of its modules' names */
@@ -287,6 +297,9 @@ static const kernel kernels[] = {
         [MXD_CONVOLVE_BINDING_RING] = &vec2_layout, [MXD_CONVOLVE_BINDING_SEGMENTS] = &convolve_segment,
         [MXD_CONVOLVE_BINDING_RESPONSES] = &vec2_layout, [MXD_CONVOLVE_BINDING_SUMS] = &vec2_layout},
         &convolve_push},
+    {"unpack", MXD_UNPACK_NUM_BINDINGS, {
+        [MXD_UNPACK_BINDING_WORDS] = &word_layout, [MXD_UNPACK_BINDING_ITEMS] = &unpack_item,
+        [MXD_UNPACK_BINDING_LANES] = &vec4_layout}, &unpack_push},
 };
 
 /* ---- The comparison ------------------------------------------------------ */
@@ -406,6 +419,7 @@ static void test_modules(void **state)
     assert_int_equal(num_modules[0], 1);
     assert_int_equal(num_modules[1], 1);
     assert_int_equal(num_modules[2], 2 * (MXD_CONVOLVE_MAX_LOG2_SIZE - MXD_CONVOLVE_MIN_LOG2_SIZE + 1) + 1);
+    assert_int_equal(num_modules[3], 1);
 }
 
 int main(void)

@@ -243,11 +243,17 @@ static void test_blocks_in_flight(void **state)
     float *one = new_floats((size_t)EQ_LANES * num_frames);
     float *many = new_floats((size_t)EQ_LANES * num_frames);
     run_eq(2048, num_frames, 1, one);
-    for (uint32_t in_flight = 2; in_flight <= 4; in_flight++) {
-        memset(many, 0, (size_t)EQ_LANES * num_frames * sizeof *many);
-        run_eq(2048, num_frames, in_flight, many);
-        assert_memory_equal(one, many, (size_t)EQ_LANES * num_frames * sizeof *one);
+    for (uint32_t in_flight = 1; in_flight <= 4; in_flight++) { /* each with three submissions a block, and with one */
+        for (uint32_t split = 0; split < 2; split++) {
+            assert_int_equal(setenv("MXD_VULKAN_QUEUES", split ? "split" : "one", 1), 0);
+            assert_int_equal(setenv("MXD_VULKAN_STAGING", split ? "copy" : "", 1), 0);
+            memset(many, 0, (size_t)EQ_LANES * num_frames * sizeof *many);
+            run_eq(2048, num_frames, in_flight, many);
+            assert_memory_equal(one, many, (size_t)EQ_LANES * num_frames * sizeof *one);
+        }
     }
+    unsetenv("MXD_VULKAN_QUEUES");
+    unsetenv("MXD_VULKAN_STAGING");
     free(one);
     free(many);
 }
@@ -513,12 +519,15 @@ static void test_limits(void **state)
     const struct {
         const char *limits;
         const char *staging;
+        const char *queues;
     } settings[] = {
-        {"shared=16384,workgroup=128", NULL},
-        {"", "noncoherent"},
-        {"range=230000", NULL},
-        {"work=1", NULL},
-        {"work=300000,range=900000", NULL},
+        {"shared=16384,workgroup=128", NULL, NULL},
+        {"", "noncoherent", NULL},
+        {"", "copy", "split"},
+        {"", "copy", "one"},
+        {"range=230000", NULL, "split"},
+        {"work=1", NULL, NULL},
+        {"work=300000,range=900000", NULL, NULL},
     };
     const convolve_case convolve = {8192, 30000, 20011, 333, 1, 3};
     const uint32_t eq_frames = 20011;
@@ -527,17 +536,20 @@ static void test_limits(void **state)
         assert_int_equal(setenv("MXD_VULKAN_LIMITS", settings[i].limits, 1), 0);
         if (settings[i].staging)
             assert_int_equal(setenv("MXD_VULKAN_STAGING", settings[i].staging, 1), 0);
+        if (settings[i].queues)
+            assert_int_equal(setenv("MXD_VULKAN_QUEUES", settings[i].queues, 1), 0);
         double eq = run_eq(8192, eq_frames, 2, outputs);
         double mix = run_mix(512, 509);
         double convolved = convolve_error(&convolve);
-        print_message("limits '%s', staging %s: eq %.1f dBFS, mix %.1f dBFS, convolve %.1f dB\n", settings[i].limits,
-                      settings[i].staging ? settings[i].staging : "as usual", to_db(eq), to_db(mix),
-                      to_db(convolved));
+        print_message("limits '%s', staging %s, queues %s: eq %.1f dBFS, mix %.1f dBFS, convolve %.1f dB\n",
+                      settings[i].limits, settings[i].staging ? settings[i].staging : "as usual",
+                      settings[i].queues ? settings[i].queues : "as usual", to_db(eq), to_db(mix), to_db(convolved));
         assert_true(eq <= 3.2e-7);
         assert_true(mix <= 1.25 * ldexp(1.0, -21));
         assert_true(convolved <= 3.2e-7);
         unsetenv("MXD_VULKAN_LIMITS");
         unsetenv("MXD_VULKAN_STAGING");
+        unsetenv("MXD_VULKAN_QUEUES");
     }
     free(outputs);
 }

@@ -6,13 +6,16 @@
 
 #include <stdlib.h>
 
-static void finish_slot(mxd_vulkan_device_context *context, mxd_vulkan_slot *slot)
+static void finish_slot(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot)
 {
-    if (slot->pool)
-        vkDestroyCommandPool(context->device, slot->pool, NULL);
+    mxd_vulkan_device_context *context = &backend->context;
+    for (uint32_t i = 0; i < MXD_VULKAN_NUM_QUEUES; i++)
+        if (slot->pools[i])
+            vkDestroyCommandPool(context->device, slot->pools[i], NULL);
     if (slot->queries)
         vkDestroyQueryPool(context->device, slot->queries, NULL);
-    mxd_vulkan_buffer_finish(context, &slot->upload);
+    mxd_vulkan_uploads_finish(backend, slot);
+    mxd_vulkan_buffer_finish(context, &slot->results);
     mxd_vulkan_buffer_finish(context, &slot->download);
     free(slot->downloads);
     free(slot->phases);
@@ -20,51 +23,61 @@ static void finish_slot(mxd_vulkan_device_context *context, mxd_vulkan_slot *slo
 
 static mxd_result init_slot(mxd_vulkan_device_context *context, mxd_vulkan_slot *slot)
 {
-    const VkCommandPoolCreateInfo pool = {
-        .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-        .flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT,
-        .queueFamilyIndex = context->queue_family,
-    };
-    VkResult result = vkCreateCommandPool(context->device, &pool, NULL, &slot->pool);
-    if (result == VK_SUCCESS) {
+    VkResult result = VK_SUCCESS;
+    for (uint32_t i = 0; result == VK_SUCCESS && i < MXD_VULKAN_NUM_QUEUES; i++) {
+        if (!context->queues[i].split)
+            continue;
+        const VkCommandPoolCreateInfo pool = {
+            .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+            .flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT,
+            .queueFamilyIndex = context->queues[i].family,
+        };
+        result = vkCreateCommandPool(context->device, &pool, NULL, &slot->pools[i]);
+        if (result != VK_SUCCESS)
+            break;
         const VkCommandBufferAllocateInfo commands = {
             .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-            .commandPool = slot->pool,
+            .commandPool = slot->pools[i],
             .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
             .commandBufferCount = 1,
         };
-        result = vkAllocateCommandBuffers(context->device, &commands, &slot->commands);
+        result = vkAllocateCommandBuffers(context->device, &commands, &slot->commands[i]);
     }
     return result == VK_SUCCESS ? MXD_OK : mxd_vulkan_fail(context, result, "preparing the Vulkan device");
 }
 
-static mxd_result init_timeline(mxd_vulkan_backend *backend)
+/* False where the device hangs: then nothing that it may still use can be given back, nor waited for without an end. */
+static bool wait_idle(mxd_vulkan_backend *backend)
 {
-    const VkSemaphoreTypeCreateInfo type = {
-        .sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
-        .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE,
-    };
-    const VkSemaphoreCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type};
-    VkResult result = vkCreateSemaphore(backend->context.device, &info, NULL, &backend->timeline);
-    return result == VK_SUCCESS ? MXD_OK
-                                : mxd_vulkan_fail(&backend->context, result, "preparing the Vulkan device");
+    mxd_vulkan_device_context *context = &backend->context;
+    bool idle = true;
+    for (uint32_t i = 0; context->hung && i < MXD_VULKAN_MAX_SLOTS; i++) {
+        const mxd_vulkan_slot *slot = &backend->slots[i];
+        uint64_t reached = 0;
+        if (slot->ticket == 0)
+            continue;
+        idle = idle && vkGetSemaphoreCounterValue(context->device, context->queues[slot->last].timeline, &reached) ==
+                           VK_SUCCESS && reached >= slot->ticket;
+    }
+    if (idle)
+        vkDeviceWaitIdle(context->device);
+    return idle;
 }
 
 static void destroy(mxd_backend *base)
 {
     mxd_vulkan_backend *backend = (mxd_vulkan_backend *)base;
     mxd_vulkan_device_context *context = &backend->context;
-    if (context->device) {
-        mxd_vulkan_wait_idle(backend);
+    mxd_threads_destroy(backend->copiers);
+    if (context->device && wait_idle(backend)) {
         for (uint32_t i = 0; i < backend->num_steps; i++)
             backend->steps[i]->functions->destroy(backend, backend->steps[i]);
         mxd_vulkan_convolver_destroy(backend);
         mxd_vulkan_pipeline_finish(context, &backend->eq);
         mxd_vulkan_pipeline_finish(context, &backend->mix);
+        mxd_vulkan_pipeline_finish(context, &backend->unpack);
         for (uint32_t i = 0; i < MXD_VULKAN_MAX_SLOTS; i++)
-            finish_slot(context, &backend->slots[i]);
-        if (backend->timeline)
-            vkDestroySemaphore(context->device, backend->timeline, NULL);
+            finish_slot(backend, &backend->slots[i]);
         mxd_vulkan_buffer_finish(context, &backend->params);
         mxd_vulkan_buffer_finish(context, &backend->lanes);
         mxd_vulkan_device_finish(context);
@@ -80,7 +93,8 @@ static uint64_t memory(const mxd_backend *base)
 
 static uint32_t timings(const mxd_backend *base, mxd_backend_timing *entries, uint32_t capacity)
 {
-    static const char *const names[MXD_VULKAN_NUM_KERNELS] = {"eq", "convolve", "mix", "upload", "download"};
+    static const char *const names[MXD_VULKAN_NUM_KERNELS] = {"eq",     "convolve", "mix",
+                                                            "upload", "unpack",   "download"};
     const mxd_vulkan_backend *backend = (const mxd_vulkan_backend *)base;
     for (uint32_t i = 0; i < MXD_VULKAN_NUM_KERNELS && i < capacity; i++)
         entries[i] = (mxd_backend_timing){
@@ -128,8 +142,6 @@ mxd_result mxd_backend_vulkan_create(const mxd_backend_params *params, mxd_probl
     backend->base.problems = problems;
     backend->next_ticket = 1;
     mxd_result result = mxd_vulkan_device_init(&backend->context, params->device, &backend->base.info, problems);
-    if (result == MXD_OK)
-        result = init_timeline(backend);
     if (result == MXD_OK)
         result = mxd_vulkan_buffer_init(&backend->context, (uint64_t)params->num_lanes * params->block_frames * 4,
                                         MXD_VULKAN_ON_DEVICE, "the lanes", &backend->lanes);

@@ -11,6 +11,8 @@
 /* What the kernels need of any device. Vulkan promises 128 invocations and 16 KiB of shared memory. */
 #define MIN_WORKGROUP 128u
 #define MIN_SHARED_BYTES 16384u
+/* A block of the largest session takes minutes on a software device, and milliseconds on a GPU. */
+#define WAIT_MS ((uint64_t)600000)
 
 typedef struct physical_device {
     VkPhysicalDevice handle;
@@ -20,7 +22,6 @@ typedef struct physical_device {
     VkPhysicalDeviceMemoryProperties memory;
     bool timeline_semaphores;
     int queue_family; /* -1 = none computes */
-    uint32_t timestamp_bits;
 } physical_device;
 
 /* ---- Limits -------------------------------------------------------------- */
@@ -35,7 +36,7 @@ static bool lower_limit(mxd_vulkan_limits *limits, const char *name, size_t leng
     } known[] = {
         {"shared", &limits->shared_bytes, NULL}, {"workgroup", &limits->workgroup, NULL},
         {"range", NULL, &limits->range_bytes},   {"memory", NULL, &limits->memory_bytes},
-        {"work", NULL, &limits->work},
+        {"work", NULL, &limits->work},           {"wait", NULL, &limits->wait_ms},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strlen(known[i].name) != length || strncmp(known[i].name, name, length) != 0)
@@ -60,8 +61,8 @@ static mxd_result apply_environment(mxd_vulkan_limits *limits, mxd_problems *pro
         if (!equals || end == equals + 1 || (*end != ',' && *end != 0) ||
             !lower_limit(limits, text, (size_t)(equals - text), value))
             return mxd_fail(problems, MXD_ERROR_DEVICE, NULL,
-                            "MXD_VULKAN_LIMITS: cannot read '%s': give shared, workgroup, range, memory or work, "
-                            "as in shared=16384,workgroup=128", text);
+                            "MXD_VULKAN_LIMITS: cannot read '%s': give shared, workgroup, range, memory, work or "
+                            "wait, as in shared=16384,workgroup=128", text);
         text = *end == ',' ? end + 1 : end;
     }
     return MXD_OK;
@@ -91,10 +92,9 @@ static mxd_result find_limits(const physical_device *physical, mxd_problems *pro
         .range_bytes = range & ~(uint64_t)255, /* whole vectors, and room for alignment */
         .memory_bytes = largest_device_heap(&physical->memory),
         .work = UINT64_MAX,
+        .wait_ms = WAIT_MS,
         .atom_bytes = theirs->nonCoherentAtomSize,
-        .timestamp_ns = physical->timestamp_bits > 0 ? (double)theirs->timestampPeriod : 0.0,
-        .timestamp_mask = physical->timestamp_bits >= 64 ? UINT64_MAX
-                                                         : ((uint64_t)1 << physical->timestamp_bits) - 1,
+        .timestamp_ns = (double)theirs->timestampPeriod,
     };
     return apply_environment(limits, problems);
 }
@@ -112,12 +112,10 @@ static void find_queue(physical_device *physical)
         if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) || families[i].queueCount == 0)
             continue;
         bool only_compute = !(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT);
-        if (physical->queue_family < 0 || only_compute) {
+        if (physical->queue_family < 0 || only_compute)
             physical->queue_family = (int)i;
-            physical->timestamp_bits = families[i].timestampValidBits;
-            if (only_compute)
-                return;
-        }
+        if (only_compute)
+            return;
     }
 }
 
@@ -240,22 +238,23 @@ uint32_t mxd_vulkan_devices(mxd_vulkan_device *devices, uint32_t capacity)
 
 static mxd_result create_device(mxd_vulkan_device_context *context)
 {
-    const float priority = 1.0f;
-    const VkDeviceQueueCreateInfo queue = {
-        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-        .queueFamilyIndex = context->queue_family,
-        .queueCount = 1,
-        .pQueuePriorities = &priority,
-    };
+    VkDeviceQueueCreateInfo queues[MXD_VULKAN_NUM_QUEUES];
+    uint32_t num_queues = mxd_vulkan_queues_describe(context, queues);
     VkPhysicalDeviceTimelineSemaphoreFeatures timeline = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES,
         .timelineSemaphore = VK_TRUE,
     };
+    /* Every Vulkan 1.2 has it; queues that only transfer cannot reset queries themselves. */
+    VkPhysicalDeviceHostQueryResetFeatures reset = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_HOST_QUERY_RESET_FEATURES,
+        .pNext = &timeline,
+        .hostQueryReset = VK_TRUE,
+    };
     const VkDeviceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-        .pNext = &timeline,
-        .queueCreateInfoCount = 1,
-        .pQueueCreateInfos = &queue,
+        .pNext = &reset,
+        .queueCreateInfoCount = num_queues,
+        .pQueueCreateInfos = queues,
     };
     VkResult result = vkCreateDevice(context->physical, &info, NULL, &context->device);
     if (result != VK_SUCCESS)
@@ -267,7 +266,9 @@ static mxd_result create_device(mxd_vulkan_device_context *context)
         .queueFamilyIndex = context->queue_family,
     };
     result = vkCreateCommandPool(context->device, &pool, NULL, &context->pool);
-    return result == VK_SUCCESS ? MXD_OK : mxd_vulkan_fail(context, result, "creating a command pool");
+    if (result != VK_SUCCESS)
+        return mxd_vulkan_fail(context, result, "creating a command pool");
+    return mxd_vulkan_queues_init(context);
 }
 
 static mxd_result choose_physical(mxd_vulkan_device_context *context, uint32_t index, physical_device *physical)
@@ -317,8 +318,10 @@ mxd_result mxd_vulkan_device_init(mxd_vulkan_device_context *context, uint32_t i
     context->physical = physical.handle;
     context->memory = physical.memory;
     context->queue_family = (uint32_t)physical.queue_family;
+    mxd_vulkan_queues_choose(context);
     const char *staging = getenv("MXD_VULKAN_STAGING");
-    context->avoid_coherent = staging && strcmp(staging, "noncoherent") == 0;
+    context->avoid_coherent = staging && strstr(staging, "noncoherent");
+    context->direct = mxd_vulkan_memory_is_direct(context) && !(staging && strstr(staging, "copy"));
     const char *poison = getenv("MXD_VULKAN_POISON");
     context->poison = poison && strcmp(poison, "1") == 0;
     result = create_device(context);
@@ -339,6 +342,7 @@ void mxd_vulkan_device_finish(mxd_vulkan_device_context *context)
 {
     if (context->device) {
         mxd_vulkan_transfer_finish(context);
+        mxd_vulkan_queues_finish(context);
         if (context->pool)
             vkDestroyCommandPool(context->device, context->pool, NULL);
         vkDestroyDevice(context->device, NULL);

@@ -22,6 +22,16 @@ uint64_t mxd_vulkan_align(uint64_t value, uint64_t alignment)
     return (value + alignment - 1) / alignment * alignment;
 }
 
+static bool is_on_device(mxd_vulkan_place place)
+{
+    return place == MXD_VULKAN_ON_DEVICE || place == MXD_VULKAN_EXCHANGE || place == MXD_VULKAN_DIRECT;
+}
+
+static bool is_mapped(mxd_vulkan_place place)
+{
+    return place != MXD_VULKAN_ON_DEVICE && place != MXD_VULKAN_EXCHANGE;
+}
+
 /* How well a memory type suits a place: 0 = not at all. */
 static int suitability(const mxd_vulkan_device_context *context, VkMemoryPropertyFlags flags, mxd_vulkan_place place)
 {
@@ -35,11 +45,12 @@ static int suitability(const mxd_vulkan_device_context *context, VkMemoryPropert
     bool visible = flags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
     bool coherent = flags & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
     bool cached = flags & VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
-    if (place == MXD_VULKAN_ON_DEVICE)
+    if (place == MXD_VULKAN_ON_DEVICE || place == MXD_VULKAN_EXCHANGE)
         return 1 + 4 * local + 2 * !visible;
-    if (!visible)
+    if (!visible || (place == MXD_VULKAN_DIRECT && !local))
         return 0;
-    int score = 1 + (context->avoid_coherent ? !coherent : coherent) + 2 * !local;
+    bool near = place == MXD_VULKAN_DIRECT ? local : !local;
+    int score = 1 + (context->avoid_coherent ? !coherent : coherent) + 2 * near;
     return place == MXD_VULKAN_DOWNLOAD ? score + 4 * cached : score;
 }
 
@@ -59,6 +70,24 @@ static bool find_type(const mxd_vulkan_device_context *context, uint32_t allowed
     return best > 0;
 }
 
+/* The largest heap, not a window of 256 MiB into it, which the driver itself needs. */
+bool mxd_vulkan_memory_is_direct(const mxd_vulkan_device_context *context)
+{
+    const VkMemoryPropertyFlags wanted = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
+    uint64_t local = 0;
+    uint64_t visible = 0;
+    for (uint32_t i = 0; i < context->memory.memoryTypeCount; i++) {
+        const VkMemoryType *type = &context->memory.memoryTypes[i];
+        uint64_t size = context->memory.memoryHeaps[type->heapIndex].size;
+        if ((type->propertyFlags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT) && size > local)
+            local = size;
+        if (suitability(context, type->propertyFlags, MXD_VULKAN_DIRECT) > 0 &&
+            (type->propertyFlags & wanted) == wanted && size > visible)
+            visible = size;
+    }
+    return visible > 0 && visible == local;
+}
+
 static VkResult allocate(mxd_vulkan_device_context *context, mxd_vulkan_place place, mxd_vulkan_buffer *buffer)
 {
     VkMemoryRequirements needs;
@@ -67,7 +96,7 @@ static VkResult allocate(mxd_vulkan_device_context *context, mxd_vulkan_place pl
     if (!find_type(context, needs.memoryTypeBits, place, &type))
         return VK_ERROR_FEATURE_NOT_PRESENT;
     /* Drivers may overcommit (lavapipe grants four times what there is): never ask for more than the heap holds. */
-    bool on_device = place == MXD_VULKAN_ON_DEVICE;
+    bool on_device = is_on_device(place);
     if (on_device && (needs.size > context->limits.memory_bytes ||
                       context->device_bytes > context->limits.memory_bytes - needs.size))
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
@@ -90,14 +119,14 @@ static VkResult allocate(mxd_vulkan_device_context *context, mxd_vulkan_place pl
 }
 
 /* NaN everywhere: software devices hand out zeros, others what some program left there. */
-static mxd_result poison(mxd_vulkan_device_context *context, mxd_vulkan_place place, mxd_vulkan_buffer *buffer)
+static mxd_result poison(mxd_vulkan_device_context *context, mxd_vulkan_buffer *buffer)
 {
     uint8_t ones[65536];
     memset(ones, 0xff, sizeof ones);
     mxd_result result = MXD_OK;
     for (uint64_t at = 0; result == MXD_OK && at < buffer->bytes; at += sizeof ones) {
         uint64_t part = buffer->bytes - at < sizeof ones ? buffer->bytes - at : sizeof ones;
-        if (place != MXD_VULKAN_ON_DEVICE)
+        if (buffer->mapped)
             memcpy((uint8_t *)buffer->mapped + at, ones, part);
         else
             result = mxd_vulkan_buffer_write(context, buffer, at, ones, part);
@@ -112,24 +141,29 @@ mxd_result mxd_vulkan_buffer_init(mxd_vulkan_device_context *context, uint64_t b
 {
     memset(buffer, 0, sizeof *buffer);
     buffer->bytes = bytes ? mxd_vulkan_align(bytes, 16) : 16;
-    if (place == MXD_VULKAN_ON_DEVICE && buffer->bytes > context->limits.range_bytes)
+    if (is_on_device(place) && buffer->bytes > context->limits.range_bytes)
         return mxd_fail(context->problems, MXD_ERROR_DEVICE_MEMORY, NULL,
                         "%s need %.1f MiB, but the device binds at most %.1f MiB at once: use smaller blocks", what,
                         (double)buffer->bytes / 1048576.0, (double)context->limits.range_bytes / 1048576.0);
+    const mxd_vulkan_queue *queues = context->queues;
+    const uint32_t families[2] = {queues[MXD_VULKAN_COMPUTE].family, queues[MXD_VULKAN_TO_DEVICE].family};
+    bool several = place == MXD_VULKAN_EXCHANGE && families[0] != families[1]; /* downloads use one of the two */
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .size = buffer->bytes,
         .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT |
-                 (place == MXD_VULKAN_ON_DEVICE ? VK_BUFFER_USAGE_STORAGE_BUFFER_BIT : 0),
-        .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
+                 (is_on_device(place) ? VK_BUFFER_USAGE_STORAGE_BUFFER_BIT : 0),
+        .sharingMode = several ? VK_SHARING_MODE_CONCURRENT : VK_SHARING_MODE_EXCLUSIVE,
+        .queueFamilyIndexCount = several ? 2 : 0,
+        .pQueueFamilyIndices = families,
     };
     VkResult result = vkCreateBuffer(context->device, &info, NULL, &buffer->buffer);
     if (result == VK_SUCCESS)
         result = allocate(context, place, buffer);
-    if (result == VK_SUCCESS && place != MXD_VULKAN_ON_DEVICE)
+    if (result == VK_SUCCESS && is_mapped(place))
         result = vkMapMemory(context->device, buffer->memory, 0, VK_WHOLE_SIZE, 0, &buffer->mapped);
     if (result == VK_SUCCESS)
-        return context->poison ? poison(context, place, buffer) : MXD_OK;
+        return context->poison ? poison(context, buffer) : MXD_OK;
     uint64_t wanted = buffer->bytes;
     mxd_vulkan_buffer_finish(context, buffer);
     if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY)
@@ -139,6 +173,17 @@ mxd_result mxd_vulkan_buffer_init(mxd_vulkan_device_context *context, uint64_t b
                         (double)context->device_bytes / 1048576.0,
                         (double)context->limits.memory_bytes / 1048576.0);
     return mxd_vulkan_fail(context, result, what);
+}
+
+mxd_result mxd_vulkan_buffer_grow(mxd_vulkan_device_context *context, uint64_t bytes, mxd_vulkan_place place,
+                                  const char *what, mxd_vulkan_buffer *buffer)
+{
+    if (buffer->bytes >= bytes)
+        return MXD_OK;
+    mxd_vulkan_buffer_finish(context, buffer);
+    uint64_t most = context->limits.range_bytes; /* of one allocation, too */
+    uint64_t spare = bytes < most ? most - bytes : 0;
+    return mxd_vulkan_buffer_init(context, bytes + (bytes / 4 < spare ? bytes / 4 : spare), place, what, buffer);
 }
 
 void mxd_vulkan_buffer_finish(mxd_vulkan_device_context *context, mxd_vulkan_buffer *buffer)
@@ -254,7 +299,7 @@ static VkResult copy_and_wait(mxd_vulkan_device_context *context, VkBuffer to, u
     if (result == VK_SUCCESS)
         result = vkQueueSubmit(context->queue, 1, &submit, transfer->fence);
     if (result == VK_SUCCESS)
-        result = vkWaitForFences(context->device, 1, &transfer->fence, VK_TRUE, UINT64_MAX);
+        result = mxd_vulkan_fence_wait(context, transfer->fence);
     if (result == VK_SUCCESS)
         result = vkResetFences(context->device, 1, &transfer->fence);
     return result;

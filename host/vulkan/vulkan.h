@@ -1,7 +1,8 @@
 /*
- * What the files of this folder share: the device with its limits (instance.c,
- * devices.c), memory (memory.c), pipelines (pipelines.c), and the backend with
- * its steps and blocks (backend.c, blocks.c; eq.c, convolve.c, mix.c).
+ * What the files of this folder share: the device with its limits and queues
+ * (instance.c, devices.c, queues.c), memory (memory.c), pipelines (pipelines.c),
+ * and the backend with its steps and blocks (backend.c, blocks.c, uploads.c;
+ * eq.c, convolve.c, mix.c).
  *
  * All functions that return mxd_result add the problem that they failed of.
  */
@@ -9,6 +10,7 @@
 #define MXD_VULKAN_H
 
 #include "../backend.h"
+#include "../threads.h"
 
 #include <pthread.h>
 #include <vulkan/vulkan.h>
@@ -43,7 +45,7 @@ mxd_result mxd_vulkan_instance_check(mxd_vulkan_instance *instance, mxd_problems
 
 /*
  * The device's limits, lowered for tests by MXD_VULKAN_LIMITS, as in
- * "shared=16384,workgroup=128,range=1048576,memory=1000000,work=100000".
+ * "shared=16384,workgroup=128,range=1048576,memory=1000000,work=100000,wait=1000".
  */
 typedef struct mxd_vulkan_limits {
     uint32_t shared_bytes;
@@ -51,10 +53,44 @@ typedef struct mxd_vulkan_limits {
     uint64_t range_bytes;   /* largest range of a storage buffer, and largest single allocation */
     uint64_t memory_bytes;  /* of the largest device-local heap */
     uint64_t work;          /* most work of one dispatch, in the units of each kernel */
+    uint64_t wait_ms;       /* a block that takes longer counts as hung */
     uint64_t atom_bytes;    /* nonCoherentAtomSize */
-    double timestamp_ns;    /* 0 = no timestamps */
-    uint64_t timestamp_mask;
+    double timestamp_ns;    /* of one tick */
 } mxd_vulkan_limits;
+
+/*
+ * Three queues, so that blocks overlap: while one is computed, the next is
+ * uploaded and the one before is downloaded. A family that only transfers is a
+ * copy engine of its own, which a copy on the compute queue would not use.
+ * Uploads go to its first queue, downloads to its second; where there is no such
+ * family, or no second queue in it, they go to the compute queue: behind each
+ * other on one queue, a download that waits for its block's kernels would hold up
+ * the next block's upload. Buffers that two families use are shared concurrently:
+ * buffers, unlike images, have no layout or compression that depends on the
+ * queue, so that neither NVIDIA's nor AMD's drivers do anything at a transfer of
+ * ownership, and it would cost two barriers and their order in every block.
+ *
+ * MXD_VULKAN_QUEUES=one: everything on the compute queue. MXD_VULKAN_QUEUES=split,
+ * for tests: separate submissions with semaphores between them, on the compute
+ * queue where there is no other.
+ */
+typedef enum mxd_vulkan_queue_role {
+    MXD_VULKAN_COMPUTE,
+    MXD_VULKAN_TO_DEVICE,
+    MXD_VULKAN_FROM_DEVICE,
+    MXD_VULKAN_NUM_QUEUES
+} mxd_vulkan_queue_role;
+
+typedef struct mxd_vulkan_queue {
+    VkQueue queue;
+    uint32_t family;
+    uint32_t index;               /* in its family */
+    bool split;                   /* has command buffers of its own; else they are part of compute's */
+    VkPipelineStageFlags stages;  /* in which its commands work */
+    VkAccessFlags writes;         /* in these stages */
+    uint64_t timestamp_mask;      /* 0 = no timestamps */
+    VkSemaphore timeline;         /* reaches a block's ticket when its commands on this queue are done */
+} mxd_vulkan_queue;
 
 /* An instance and a device made from it. */
 typedef struct mxd_vulkan_device_context {
@@ -62,11 +98,14 @@ typedef struct mxd_vulkan_device_context {
     mxd_problems *problems;
     VkPhysicalDevice physical;
     VkDevice device;
-    VkQueue queue;
+    VkQueue queue;             /* that computes */
     uint32_t queue_family;
+    mxd_vulkan_queue queues[MXD_VULKAN_NUM_QUEUES];
     mxd_vulkan_limits limits;
     VkPhysicalDeviceMemoryProperties memory;
-    bool avoid_coherent;       /* MXD_VULKAN_STAGING=noncoherent */
+    bool direct;               /* the host writes into the device's memory; never with MXD_VULKAN_STAGING=copy */
+    bool avoid_coherent;       /* MXD_VULKAN_STAGING=noncoherent; both: copy,noncoherent */
+    bool hung;                 /* a wait took longer than limits.wait_ms */
     bool poison;               /* MXD_VULKAN_POISON=1: new memory is filled with NaN, for tests */
     uint64_t device_bytes;     /* allocated device-local */
     uint64_t total_bytes;      /* allocated, staging too */
@@ -82,10 +121,29 @@ void mxd_vulkan_device_finish(mxd_vulkan_device_context *context);
 /* Translates a failure; what: the thing that was being done, as in "<what> failed". */
 mxd_result mxd_vulkan_fail(mxd_vulkan_device_context *context, VkResult result, const char *what);
 
+/* ---- Queues -------------------------------------------------------------- */
+
+/* Fills context->queues as far as it goes without a device; compute goes to context->queue_family. */
+void mxd_vulkan_queues_choose(mxd_vulkan_device_context *context);
+/* What vkCreateDevice needs to know; returns how many of infos are used. */
+uint32_t mxd_vulkan_queues_describe(const mxd_vulkan_device_context *context,
+                                    VkDeviceQueueCreateInfo infos[MXD_VULKAN_NUM_QUEUES]);
+/* Takes the queues from the new device. */
+mxd_result mxd_vulkan_queues_init(mxd_vulkan_device_context *context);
+void mxd_vulkan_queues_finish(mxd_vulkan_device_context *context);
+/* Submits commands of a block, which signal their queue's timeline with its ticket, after another queue's. */
+VkResult mxd_vulkan_queue_submit(mxd_vulkan_device_context *context, mxd_vulkan_queue_role role,
+                                 VkCommandBuffer commands, uint64_t ticket, const mxd_vulkan_queue_role *after);
+/* VK_TIMEOUT after limits.wait_ms, which also sets context->hung. */
+VkResult mxd_vulkan_queue_wait(mxd_vulkan_device_context *context, mxd_vulkan_queue_role role, uint64_t ticket);
+VkResult mxd_vulkan_fence_wait(mxd_vulkan_device_context *context, VkFence fence);
+
 /* ---- Memory -------------------------------------------------------------- */
 
 typedef enum mxd_vulkan_place {
     MXD_VULKAN_ON_DEVICE,
+    MXD_VULKAN_EXCHANGE, /* on the device, for several queues */
+    MXD_VULKAN_DIRECT,   /* on the device, written by the host, mapped; only where context->direct is set */
     MXD_VULKAN_UPLOAD,   /* written by the host, mapped */
     MXD_VULKAN_DOWNLOAD  /* read by the host, mapped, cached if possible */
 } mxd_vulkan_place;
@@ -95,7 +153,7 @@ typedef struct mxd_vulkan_buffer {
     VkDeviceMemory memory;
     uint64_t bytes;           /* as asked for */
     uint64_t allocated_bytes;
-    void *mapped;             /* NULL on the device */
+    void *mapped;             /* NULL where the host sees nothing of it */
     bool coherent;
     bool on_device;
 } mxd_vulkan_buffer;
@@ -103,6 +161,8 @@ typedef struct mxd_vulkan_buffer {
 /* what: for the problem. bytes 0 is taken as 16, so that a descriptor always has something to point at. */
 mxd_result mxd_vulkan_buffer_init(mxd_vulkan_device_context *context, uint64_t bytes, mxd_vulkan_place place,
                                   const char *what, mxd_vulkan_buffer *buffer);
+/* Whether the host can write into all of the device's memory, as on one chip or through a resizable BAR. */
+bool mxd_vulkan_memory_is_direct(const mxd_vulkan_device_context *context);
 /* Accepts a zeroed buffer; leaves one. */
 void mxd_vulkan_buffer_finish(mxd_vulkan_device_context *context, mxd_vulkan_buffer *buffer);
 /* After the host wrote bytes at the start. */
@@ -165,6 +225,7 @@ typedef enum mxd_vulkan_kernel {
     MXD_VULKAN_KERNEL_CONVOLVE,
     MXD_VULKAN_KERNEL_MIX,
     MXD_VULKAN_KERNEL_UPLOAD,
+    MXD_VULKAN_KERNEL_UNPACK,
     MXD_VULKAN_KERNEL_DOWNLOAD,
     MXD_VULKAN_NUM_KERNELS
 } mxd_vulkan_kernel;
@@ -191,21 +252,59 @@ struct mxd_vulkan_step {
     const mxd_vulkan_step_functions *functions;
 };
 
+/* Written by the host for one block, and read by the device: in place where context->direct, else from a copy. */
+typedef struct mxd_vulkan_staged {
+    mxd_vulkan_buffer host;
+    mxd_vulkan_buffer copy;
+    uint64_t used;               /* bytes of this block */
+} mxd_vulkan_staged;
+
+/* A block's samples lie on pages, each no larger than what the device binds at once: nearly always one. */
+#define MXD_VULKAN_MAX_PAGES 16
+
+/* Consecutive frames of one span on a page. */
+typedef struct mxd_vulkan_piece {
+    const uint8_t *from;
+    uint64_t bytes;
+    uint32_t page;
+    uint64_t offset;
+} mxd_vulkan_piece;
+
+/* What a block's uploads become (uploads.c). */
+typedef struct mxd_vulkan_uploads {
+    const mxd_upload **order;    /* those of the same frames side by side */
+    mxd_vulkan_piece *pieces;
+    uint32_t num_pieces;
+    uint32_t piece_capacity;
+    struct mxd_unpack_item_data *items;
+    uint32_t num_items;
+    uint32_t item_capacity;
+    uint32_t first_item[MXD_VULKAN_MAX_PAGES + 1]; /* of each page; the last page also has the silent ones */
+    uint64_t page_bytes[MXD_VULKAN_MAX_PAGES];
+    uint32_t num_pages;
+} mxd_vulkan_uploads;
+
 /* One block that may be under way. */
 typedef struct mxd_vulkan_slot {
-    VkCommandPool pool;
-    VkCommandBuffer commands;
+    VkCommandPool pools[MXD_VULKAN_NUM_QUEUES]; /* of queues with command buffers of their own */
+    VkCommandBuffer commands[MXD_VULKAN_NUM_QUEUES];
     VkQueryPool queries;
     uint32_t query_capacity;
-    mxd_vulkan_buffer upload;    /* parameters first, then uploads */
+    mxd_vulkan_uploads uploads;
+    mxd_vulkan_staged head;      /* the steps' parameters, then the items of unpack */
+    mxd_vulkan_staged pages[MXD_VULKAN_MAX_PAGES];
+    mxd_vulkan_set sets[MXD_VULKAN_MAX_PAGES]; /* of unpack */
+    mxd_vulkan_buffer results;   /* copies of lanes, where another queue downloads */
     mxd_vulkan_buffer download;
     /* What wait needs of the block. */
-    uint64_t ticket;             /* 0 = none */
+    uint64_t ticket;             /* 0 = none yet */
+    mxd_vulkan_queue_role last;  /* the queue that ends it */
+    bool was_uploaded;           /* on a queue of its own */
     uint32_t num_frames;
     mxd_download *downloads;
     uint32_t num_downloads;
     uint32_t download_capacity;
-    mxd_vulkan_kernel *phases;   /* what lies between query i and query i + 1 */
+    mxd_vulkan_kernel *phases;   /* what lies between query i and query i + 1 of the compute queue */
     uint32_t num_phases;
 } mxd_vulkan_slot;
 
@@ -221,7 +320,6 @@ struct mxd_vulkan_backend {
     mxd_vulkan_device_context context;
     mxd_vulkan_buffer lanes;
     mxd_vulkan_buffer params;    /* what steps are told with each block */
-    VkSemaphore timeline;
     uint64_t next_ticket;
     mxd_vulkan_slot slots[MXD_VULKAN_MAX_SLOTS];
     mxd_vulkan_step **steps;
@@ -229,11 +327,36 @@ struct mxd_vulkan_backend {
     uint32_t step_capacity;
     mxd_vulkan_pipeline eq;
     mxd_vulkan_pipeline mix;
+    mxd_vulkan_pipeline unpack;
+    mxd_threads *copiers;        /* into staging: one thread does not fill the bus */
+    uint64_t head_bytes;         /* largest of any block so far: all slots grow to it at once */
+    uint64_t page_bytes[MXD_VULKAN_MAX_PAGES];
     struct mxd_vulkan_convolver *convolver; /* what all convolve steps share; NULL without one */
     double device_s[MXD_VULKAN_NUM_KERNELS];
     uint64_t lane_frames[MXD_VULKAN_NUM_KERNELS];
     bool lost;
 };
+
+/* uploads.c */
+mxd_result mxd_vulkan_uploads_prepare(mxd_vulkan_backend *backend);
+/*
+ * Lays a block's uploads out, makes room for them and for params_bytes of
+ * parameters in the slot, and copies the samples there. The slot is idle.
+ */
+mxd_result mxd_vulkan_uploads_stage(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot, const mxd_block *block,
+                                    uint64_t params_bytes);
+/* Once the parameters are written, too. */
+mxd_result mxd_vulkan_uploads_flush(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot);
+/* The copies to the device; nothing where context->direct. */
+void mxd_vulkan_uploads_copy(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot, VkCommandBuffer commands);
+/* The dispatches that fill the lanes. */
+void mxd_vulkan_uploads_unpack(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot, VkCommandBuffer commands);
+void mxd_vulkan_uploads_finish(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot);
+/* Where the device reads it. */
+const mxd_vulkan_buffer *mxd_vulkan_staged_buffer(const mxd_vulkan_staged *staged);
+/* Lengthens a buffer to at least bytes, with some to spare; what was in it is lost. */
+mxd_result mxd_vulkan_buffer_grow(mxd_vulkan_device_context *context, uint64_t bytes, mxd_vulkan_place place,
+                                  const char *what, mxd_vulkan_buffer *buffer);
 
 /* Appends the step, which then belongs to the backend. */
 mxd_result mxd_vulkan_add_step(mxd_vulkan_backend *backend, mxd_vulkan_step *step, uint32_t *number);
@@ -264,7 +387,5 @@ void mxd_vulkan_convolver_destroy(mxd_vulkan_backend *backend);
 mxd_result mxd_vulkan_prepare(mxd_backend *backend);
 mxd_result mxd_vulkan_submit(mxd_backend *backend, const mxd_block *block, uint64_t *ticket);
 mxd_result mxd_vulkan_wait(mxd_backend *backend, uint64_t ticket);
-/* Waits for everything under way, without downloads. */
-void mxd_vulkan_wait_idle(mxd_vulkan_backend *backend);
 
 #endif

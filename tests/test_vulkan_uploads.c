@@ -1,0 +1,332 @@
+/*
+ * How samples reach the lanes of the Vulkan backend: every format, number of
+ * channels and alignment, bit for bit what C's conversions give; on one queue and
+ * on several, with and without a staging copy, on one page and on many, with
+ * poisoned memory. And what happens when a device hangs.
+ *
+ * Runs on the first usable device; skips where there is none.
+ */
+#include "host/vulkan/vulkan.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define BLOCK 1024u
+#define NUM_BLOCKS 5u
+#define LAST_BLOCK 331u /* frames of it */
+#define NUM_FRAMES ((NUM_BLOCKS - 1) * BLOCK + LAST_BLOCK)
+#define MAX_LANES 64u
+#define IN_FLIGHT 3u
+
+static uint32_t find_device(void)
+{
+    mxd_vulkan_device devices[8];
+    uint32_t count = mxd_vulkan_devices(devices, 8);
+    for (uint32_t i = 0; i < count && i < 8; i++)
+        if (devices[i].usable)
+            return i;
+    print_message("no usable Vulkan device: install a driver (mesa-vulkan-drivers has one for the CPU)\n");
+    skip();
+    return 0;
+}
+
+static void check(const mxd_problems *problems, mxd_result result)
+{
+    for (size_t i = 0; i < mxd_problems_count(problems); i++)
+        print_message("  %s\n", mxd_problems_get(problems, i)->text);
+    assert_int_equal(result, MXD_OK);
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state >> 12; /* xorshift64* (Vigna 2016) */
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * 2685821657736338717ull;
+}
+
+/* ---- Packed files -------------------------------------------------------- */
+
+/* Interleaved frames, as a file has them, at an address of any alignment. */
+typedef struct packed_file {
+    mxd_sample_format format;
+    uint32_t num_channels;
+    uint32_t misalignment; /* bytes */
+    double gain;
+    uint8_t *memory;
+} packed_file;
+
+static uint32_t bytes_of(mxd_sample_format format)
+{
+    static const uint32_t bytes[] = {
+        [MXD_SAMPLES_F32] = 4, [MXD_SAMPLES_S16] = 2, [MXD_SAMPLES_S24] = 3, [MXD_SAMPLES_S32] = 4};
+    return bytes[format];
+}
+
+static uint8_t *frame_of(const packed_file *file, uint32_t frame)
+{
+    return file->memory + file->misalignment + (size_t)frame * file->num_channels * bytes_of(file->format);
+}
+
+/* Limits, ties and their neighbours first, then noise in every bit. */
+static uint32_t draw_bits(const packed_file *file, uint32_t number, uint64_t *seed)
+{
+    static const uint32_t special[] = {
+        0, 1, 0xffffffff, 0x7fffffff, 0x80000000, 0x80000001, 0x7fffff, 0x800000, 0x7fff, 0x8000, 0x8001,
+        0x01000001, 0x01000002, 0x01000003, 0xfeffffff, 0xfefffffd, 0x7fffffc0, 0x7fffffbf, 0x40000020, 0x40000060,
+        0x7fffff7f, 0x7fffff80, 0x7fffff81};
+    static const float floats[] = {0.0f, -0.0f, 1.0f, -1.0f, 1e-40f, -1.4e-45f, 3.4e38f, 0.1f};
+    uint32_t bits = (uint32_t)(next_random(seed) >> 32);
+    if (file->format != MXD_SAMPLES_F32)
+        return number < sizeof special / sizeof *special ? special[number] : bits;
+    float value = number < sizeof floats / sizeof *floats ? floats[number]
+                                                          : (float)((int32_t)bits * (1.0 / 2147483648.0));
+    if (file->gain != 1.0 && fabsf(value) < 1e-37f)
+        value = 0.0f; /* whether arithmetic keeps denormals is the device's choice */
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static void fill_file(packed_file *file, uint64_t *seed)
+{
+    uint32_t sample_bytes = bytes_of(file->format);
+    size_t size = (size_t)NUM_FRAMES * file->num_channels * sample_bytes;
+    file->memory = malloc(size + file->misalignment);
+    assert_non_null(file->memory);
+    for (uint32_t i = 0; i < NUM_FRAMES * file->num_channels; i++) {
+        uint32_t bits = draw_bits(file, i / file->num_channels, seed);
+        for (uint32_t b = 0; b < sample_bytes; b++)
+            file->memory[file->misalignment + (size_t)i * sample_bytes + b] = (uint8_t)(bits >> 8 * b);
+    }
+}
+
+/* What the lane has to hold, by the language's own conversions. */
+static float sample_of(const packed_file *file, uint32_t frame, uint32_t channel)
+{
+    const uint8_t *at = frame_of(file, frame) + (size_t)channel * bytes_of(file->format);
+    uint32_t bits = 0;
+    for (uint32_t b = 0; b < bytes_of(file->format); b++)
+        bits |= (uint32_t)at[b] << 8 * b;
+    float value;
+    switch (file->format) {
+    case MXD_SAMPLES_S16:
+        return (float)(bits >= 0x8000 ? (int32_t)bits - 0x10000 : (int32_t)bits) * (float)(file->gain / 32768.0);
+    case MXD_SAMPLES_S24:
+        return (float)(bits >= 0x800000 ? (int32_t)bits - 0x1000000 : (int32_t)bits) * (float)(file->gain / 8388608.0);
+    case MXD_SAMPLES_S32:
+        return (float)(int32_t)bits * (float)(file->gain / 2147483648.0);
+    default:
+        memcpy(&value, &bits, sizeof value);
+        return value * (float)file->gain;
+    }
+}
+
+/* ---- Blocks -------------------------------------------------------------- */
+
+typedef struct lane_source {
+    uint32_t file;
+    uint32_t channel;
+    bool silent;
+} lane_source;
+
+/* Every channel of every file, in an order that keeps the channels of a file apart, and a few silent lanes. */
+static uint32_t list_lanes(const packed_file *files, uint32_t num_files, lane_source *lanes)
+{
+    uint32_t count = 0;
+    for (uint32_t channel = 0; channel < 8; channel++)
+        for (uint32_t f = 0; f < num_files; f++)
+            if (channel < files[f].num_channels)
+                lanes[count++] = (lane_source){.file = f, .channel = channel};
+    for (uint32_t i = 0; i < 3; i++)
+        lanes[count++] = (lane_source){.silent = true};
+    assert_true(count <= MAX_LANES);
+    return count;
+}
+
+static mxd_result submit_block(mxd_backend *backend, const packed_file *files, const lane_source *lanes,
+                               uint32_t num_lanes, uint32_t number, float *outputs, uint64_t *ticket)
+{
+    mxd_upload uploads[MAX_LANES];
+    mxd_download downloads[MAX_LANES];
+    uint32_t first = number * BLOCK;
+    for (uint32_t i = 0; i < num_lanes; i++) {
+        const packed_file *file = &files[lanes[i].file];
+        uint32_t lane = num_lanes - 1 - i;
+        uploads[i] = (mxd_upload){.lane = lane};
+        if (!lanes[i].silent)
+            uploads[i] = (mxd_upload){.lane = lane, .frames = frame_of(file, first), .format = file->format,
+                                      .num_channels = file->num_channels, .channel = lanes[i].channel,
+                                      .gain = file->gain};
+        downloads[i] = (mxd_download){.lane = lane, .frames = outputs + (size_t)i * NUM_FRAMES + first};
+    }
+    const mxd_block block = {.num_frames = number + 1 < NUM_BLOCKS ? BLOCK : LAST_BLOCK, .uploads = uploads,
+                             .num_uploads = num_lanes, .downloads = downloads, .num_downloads = num_lanes};
+    return mxd_backend_submit(backend, &block, ticket);
+}
+
+/* Returns how many pages the first block took. */
+static uint32_t run_uploads(const packed_file *files, const lane_source *lanes, uint32_t num_lanes, float *outputs)
+{
+    const mxd_backend_params params = {.num_lanes = num_lanes, .block_frames = BLOCK, .device = find_device(),
+                                       .blocks_in_flight = IN_FLIGHT};
+    mxd_problems *problems = mxd_problems_create();
+    mxd_backend *backend;
+    check(problems, mxd_backend_create(MXD_BACKEND_VULKAN, &params, problems, &backend));
+    check(problems, mxd_backend_prepare(backend));
+    uint64_t tickets[NUM_BLOCKS];
+    uint32_t waited = 0;
+    for (uint32_t i = 0; i < NUM_BLOCKS; i++) {
+        if (i - waited == IN_FLIGHT)
+            check(problems, mxd_backend_wait(backend, tickets[waited++]));
+        check(problems, submit_block(backend, files, lanes, num_lanes, i, outputs, &tickets[i]));
+    }
+    while (waited < NUM_BLOCKS)
+        check(problems, mxd_backend_wait(backend, tickets[waited++]));
+    uint32_t num_pages = ((mxd_vulkan_backend *)backend)->slots[0].uploads.num_pages;
+    mxd_backend_destroy(backend);
+    check(problems, MXD_OK);
+    assert_int_equal(mxd_problems_count(problems), 0);
+    mxd_problems_destroy(problems);
+    return num_pages;
+}
+
+static void compare(const packed_file *files, const lane_source *lanes, uint32_t num_lanes, const float *outputs)
+{
+    for (uint32_t i = 0; i < num_lanes; i++) {
+        for (uint32_t n = 0; n < NUM_FRAMES; n++) {
+            const packed_file *file = &files[lanes[i].file];
+            float should = lanes[i].silent ? 0.0f : sample_of(file, n, lanes[i].channel);
+            if (memcmp(&should, &outputs[(size_t)i * NUM_FRAMES + n], sizeof should) != 0)
+                fail_msg("lane %u (format %d, channel %u of %u, %u bytes off, gain %g), frame %u: %.9g, should be %.9g",
+                         i, file->format, lanes[i].channel, file->num_channels, file->misalignment, file->gain, n,
+                         (double)outputs[(size_t)i * NUM_FRAMES + n], (double)should);
+        }
+    }
+}
+
+static void set_or_unset(const char *name, const char *value)
+{
+    if (value)
+        assert_int_equal(setenv(name, value, 1), 0);
+    else
+        assert_int_equal(unsetenv(name), 0);
+}
+
+static void test_formats(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *queues, *staging, *limits, *poison;
+        bool pages;
+    } settings[] = {
+        {NULL, NULL, NULL, NULL, false},
+        {"one", "copy", "work=1", "1", false},
+        {"split", NULL, "workgroup=128", "1", false},
+        {"split", "copy", NULL, "1", false},
+        {"split", "copy,noncoherent", "range=400000,work=5000", NULL, false},
+        {"one", "noncoherent", "range=160000", "1", true},
+        {"split", "copy", "range=160000", "1", true},
+    };
+    find_device();
+    packed_file files[] = {
+        {MXD_SAMPLES_F32, 1, 0, 1.0, NULL}, {MXD_SAMPLES_F32, 2, 3, 1.0, NULL}, {MXD_SAMPLES_F32, 1, 0, -0.3, NULL},
+        {MXD_SAMPLES_S16, 1, 1, 1.0, NULL}, {MXD_SAMPLES_S16, 3, 2, 0.7, NULL}, {MXD_SAMPLES_S24, 1, 0, 1.0, NULL},
+        {MXD_SAMPLES_S24, 1, 3, 1.9, NULL}, {MXD_SAMPLES_S24, 2, 1, 1.0, NULL}, {MXD_SAMPLES_S24, 7, 2, -1.0, NULL},
+        {MXD_SAMPLES_S32, 1, 2, 1.0, NULL}, {MXD_SAMPLES_S32, 5, 1, 0.1, NULL},
+        {MXD_SAMPLES_S24, 40, 0, 1.0, NULL}, /* most of whose channels nobody wants */
+    };
+    const uint32_t num_files = sizeof files / sizeof *files;
+    uint64_t seed = 20260101;
+    for (uint32_t i = 0; i < num_files; i++)
+        fill_file(&files[i], &seed);
+    lane_source lanes[MAX_LANES];
+    uint32_t num_lanes = list_lanes(files, num_files, lanes);
+    float *outputs = calloc((size_t)num_lanes * NUM_FRAMES, sizeof *outputs);
+    assert_non_null(outputs);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        set_or_unset("MXD_VULKAN_QUEUES", settings[i].queues);
+        set_or_unset("MXD_VULKAN_STAGING", settings[i].staging);
+        set_or_unset("MXD_VULKAN_LIMITS", settings[i].limits);
+        set_or_unset("MXD_VULKAN_POISON", settings[i].poison);
+        memset(outputs, 0xff, (size_t)num_lanes * NUM_FRAMES * sizeof *outputs);
+        uint32_t num_pages = run_uploads(files, lanes, num_lanes, outputs);
+        print_message("queues %s, staging %s, limits %s: %u pages\n", settings[i].queues ? settings[i].queues : "-",
+                      settings[i].staging ? settings[i].staging : "-", settings[i].limits ? settings[i].limits : "-",
+                      num_pages);
+        compare(files, lanes, num_lanes, outputs);
+        assert_true(settings[i].pages == (num_pages > 1));
+    }
+    unsetenv("MXD_VULKAN_QUEUES");
+    unsetenv("MXD_VULKAN_STAGING");
+    unsetenv("MXD_VULKAN_LIMITS");
+    unsetenv("MXD_VULKAN_POISON");
+    for (uint32_t i = 0; i < num_files; i++)
+        free(files[i].memory);
+    free(outputs);
+}
+
+/* A frame of a file with very many channels, of which one is used, has to fit a page at least. */
+static void test_too_large(void **state)
+{
+    (void)state;
+    const mxd_backend_params params = {.num_lanes = 1, .block_frames = 256, .device = find_device(),
+                                       .blocks_in_flight = 1};
+    mxd_problems *problems = mxd_problems_create();
+    mxd_backend *backend;
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "range=16384", 1), 0);
+    check(problems, mxd_backend_create(MXD_BACKEND_VULKAN, &params, problems, &backend));
+    unsetenv("MXD_VULKAN_LIMITS");
+    check(problems, mxd_backend_prepare(backend));
+    float *frames = calloc((size_t)256 * 2000, sizeof *frames);
+    assert_non_null(frames);
+    const mxd_upload upload = {.frames = frames, .num_channels = 2000, .gain = 1.0};
+    const mxd_block block = {.num_frames = 256, .uploads = &upload, .num_uploads = 1};
+    uint64_t ticket;
+    assert_int_equal(mxd_backend_submit(backend, &block, &ticket), MXD_ERROR_DEVICE_MEMORY);
+    assert_int_equal(mxd_problems_count(problems), 1);
+    assert_non_null(strstr(mxd_problems_get(problems, 0)->text, "smaller blocks"));
+    free(frames);
+    mxd_backend_destroy(backend);
+    mxd_problems_destroy(problems);
+}
+
+/* A block that never ends: here, one that was never submitted. */
+static void test_hang(void **state)
+{
+    (void)state;
+    const mxd_backend_params params = {.num_lanes = 1, .block_frames = 256, .device = find_device(),
+                                       .blocks_in_flight = 1};
+    mxd_problems *problems = mxd_problems_create();
+    mxd_backend *base;
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "wait=60", 1), 0);
+    check(problems, mxd_backend_create(MXD_BACKEND_VULKAN, &params, problems, &base));
+    unsetenv("MXD_VULKAN_LIMITS");
+    check(problems, mxd_backend_prepare(base));
+    mxd_vulkan_backend *backend = (mxd_vulkan_backend *)base;
+    assert_int_equal(backend->context.limits.wait_ms, 60);
+    assert_int_equal(base->functions->wait(base, 1), MXD_ERROR_DEVICE);
+    assert_int_equal(mxd_problems_count(problems), 1);
+    print_message("  %s\n", mxd_problems_get(problems, 0)->text);
+    assert_non_null(strstr(mxd_problems_get(problems, 0)->text, "hangs"));
+    const mxd_block block = {.num_frames = 256};
+    uint64_t ticket;
+    assert_int_equal(base->functions->submit(base, &block, &ticket), MXD_ERROR_DEVICE);
+    mxd_backend_destroy(base);
+    mxd_problems_destroy(problems);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_hang),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
