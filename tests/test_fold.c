@@ -207,27 +207,31 @@ static void test_one_response(void **state)
     }
 }
 
-static char *panned_tracks(int count, const char *place)
+/* Each its own mono response in its own place, by "pan" or as an "object"; they sound and sleep one after another. */
+static char *placed_tracks(int count, bool panned, const char *deliverables)
 {
     text t = {0};
     add(&t, HEAD "\"tracks\": [");
     for (int i = 0; i < count; i++) {
-        add(&t, "%s { \"name\": \"T%d\", " NOISE ", \"inserts\": [ { \"type\": \"convolver\", \"impulse_response\": "
-            "\"mono%d.wav\", \"predelay_ms\": %d } ], \"place\": { ", i ? "," : "", i, i % NUM_RESPONSES, i);
-        add(&t, "%s", place);
-        add(&t, place[1] == 'p' ? ": %g } }" : ": { \"azimuth_deg\": %g } } }", place[1] == 'p' ? 0.9 - 0.05 * i : 2.3 * i - 27.0);
+        add(&t, "%s { \"name\": \"T%d\", \"clips\": [ { \"file\": \"noise.wav\", \"start_s\": %g, \"length_s\": 0.08 }, { "
+            "\"file\": \"noise.wav\", \"offset_s\": 0.3, \"start_s\": %g, \"length_s\": 0.05 } ], \"fader_db\": -12, ", i ? "," : "",
+            i, 0.02 * i, 0.7 + 0.01 * i);
+        add(&t, "\"inserts\": [ { \"type\": \"convolver\", \"impulse_response\": \"mono%d.wav\", \"predelay_ms\": %d } ], ",
+            i % NUM_RESPONSES, i);
+        add(&t, panned ? "\"place\": { \"pan\": %g } }" : "\"place\": { \"object\": { \"azimuth_deg\": %g } } }",
+            panned ? 0.9 - 0.05 * i : 2.3 * i - 27.0);
     }
-    add(&t, "], " STEREO_OUT);
+    add(&t, "], %s", deliverables);
     return t.bytes;
 }
 
 /* Each track has its own direction: folding doubles the products. Worth it on a CPU, with many tracks. */
 static void test_cost_decides(void **state)
 {
-    assert_int_equal(shape_of(*state, panned_tracks(24, "\"pan\""), MXD_FOLD_TRANSFORMS).rows, 24);
-    assert_shape(shape_of(*state, panned_tracks(24, "\"pan\""), MXD_FOLD_BY_COST), 1, 24, 2, 48);
-    assert_shape(shape_of(*state, panned_tracks(24, "\"object\""), MXD_FOLD_BY_COST), 1, 24, 2, 48);
-    assert_int_equal(shape_of(*state, panned_tracks(2, "\"pan\""), MXD_FOLD_BY_COST).rows, 2);
+    assert_int_equal(shape_of(*state, placed_tracks(24, true, STEREO_OUT), MXD_FOLD_TRANSFORMS).rows, 24);
+    assert_shape(shape_of(*state, placed_tracks(24, true, STEREO_OUT), MXD_FOLD_BY_COST), 1, 24, 2, 48);
+    assert_shape(shape_of(*state, placed_tracks(24, false, STEREO_OUT), MXD_FOLD_BY_COST), 1, 24, 2, 48);
+    assert_int_equal(shape_of(*state, placed_tracks(2, true, STEREO_OUT), MXD_FOLD_BY_COST).rows, 2);
 }
 
 /* A track's convolver into a bus, the bus's into the layout: one after the other. */
@@ -286,7 +290,7 @@ static char *busy_session(double length_s)
 static const char *const files[] = {"out.wav", "wide.wav", "five.wav"};
 
 static void render(fixture *f, const char *json, const char *folding, const mxd_render_options *options,
-                   fixture_audio audio[3])
+                   int num_files, fixture_audio audio[3])
 {
     assert_int_equal(setenv("MXD_FOLD", folding, 1), 0);
     mxd_result result = fixture_render(f, json, options);
@@ -294,7 +298,7 @@ static void render(fixture *f, const char *json, const char *folding, const mxd_
     if (result != MXD_OK)
         fixture_print(f->problems);
     assert_int_equal(result, MXD_OK);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < num_files; i++)
         audio[i] = fixture_read(fixture_path(f, files[i]));
 }
 
@@ -316,12 +320,12 @@ static double rms_dbfs(const fixture_audio *a, const fixture_audio *b)
 }
 
 static void compare(fixture *f, const char *json, const char *folding, const mxd_render_options *options,
-                    double limit_dbfs, const char *what)
+                    int num_files, double limit_dbfs, const char *what)
 {
     fixture_audio folded[3], plain[3];
-    render(f, json, folding, options, folded);
-    render(f, json, "none", options, plain);
-    for (int i = 0; i < 3; i++) {
+    render(f, json, folding, options, num_files, folded);
+    render(f, json, "none", options, num_files, plain);
+    for (int i = 0; i < num_files; i++) {
         double loudest = 0.0;
         for (uint64_t n = 0; n < plain[i].frames * plain[i].channels; n++)
             loudest = fmax(loudest, fabs((double)plain[i].samples[n]));
@@ -340,9 +344,9 @@ static void test_reference(void **state)
 {
     char *json = busy_session(1.75);
     mxd_render_options options = {.backend = MXD_BACKEND_REFERENCE, .block_frames = 1u << 10};
-    compare(*state, json, "cost", &options, REFERENCE_LIMIT, "reference, by cost, 2^10");
+    compare(*state, json, "cost", &options, 3, REFERENCE_LIMIT, "reference, by cost, 2^10");
     options.block_frames = 1u << 16;
-    compare(*state, json, "transforms", &options, REFERENCE_LIMIT, "reference, transforms, 2^16");
+    compare(*state, json, "transforms", &options, 3, REFERENCE_LIMIT, "reference, transforms, 2^16");
     free(json);
 }
 
@@ -350,13 +354,27 @@ static void test_cpu(void **state)
 {
     char *json = busy_session(1.75);
     mxd_render_options options = {.backend = MXD_BACKEND_CPU, .block_frames = 1u << 10};
-    compare(*state, json, "cost", &options, -130.0, "cpu, by cost, 2^10");
-    compare(*state, json, "transforms", &options, -130.0, "cpu, transforms, 2^10");
+    compare(*state, json, "cost", &options, 3, -130.0, "cpu, by cost, 2^10");
+    compare(*state, json, "transforms", &options, 3, -130.0, "cpu, transforms, 2^10");
     options.block_frames = 1u << 16;
-    compare(*state, json, "cost", &options, -130.0, "cpu, by cost, 2^16");
+    compare(*state, json, "cost", &options, 3, -130.0, "cpu, by cost, 2^16");
     options.block_frames = 1u << 11;
     options.from_s = 0.9;
-    compare(*state, json, "cost", &options, -130.0, "cpu, from the middle");
+    compare(*state, json, "cost", &options, 3, -130.0, "cpu, from the middle");
+    free(json);
+}
+
+/* Ways given up for the loudspeakers they lead to. */
+static void test_places(void **state)
+{
+    static const mxd_backend_kind kinds[] = {MXD_BACKEND_CPU, MXD_BACKEND_REFERENCE};
+    char *json = placed_tracks(40, false, TWO_OUT);
+    assert_shape(shape_of(*state, strdup(json), MXD_FOLD_BY_COST), 1, 40, 6, 145);
+    for (int i = 0; i < 2; i++)
+        for (uint32_t log2_frames = 10; log2_frames <= 16; log2_frames += 6) {
+            mxd_render_options options = {.backend = kinds[i], .block_frames = 1u << log2_frames};
+            compare(*state, json, "cost", &options, 2, i ? REFERENCE_LIMIT : -130.0, "places");
+        }
     free(json);
 }
 
@@ -365,8 +383,8 @@ static void test_blocks(void **state)
 {
     char *json = busy_session(1.75);
     fixture_audio small[3], large[3];
-    render(*state, json, "cost", &(mxd_render_options){.backend = MXD_BACKEND_CPU, .block_frames = 1u << 10}, small);
-    render(*state, json, "cost", &(mxd_render_options){.backend = MXD_BACKEND_CPU, .block_frames = 1u << 18}, large);
+    render(*state, json, "cost", &(mxd_render_options){.backend = MXD_BACKEND_CPU, .block_frames = 1u << 10}, 3, small);
+    render(*state, json, "cost", &(mxd_render_options){.backend = MXD_BACKEND_CPU, .block_frames = 1u << 18}, 3, large);
     for (int i = 0; i < 3; i++) {
         assert_nulls(&small[i], &large[i], -130.0, files[i]);
         free(small[i].samples);
@@ -388,8 +406,8 @@ static void test_vulkan(void **state)
     char *json = busy_session(1.7);
     mxd_render_options options = {.backend = MXD_BACKEND_VULKAN, .device = device, .block_frames = 1u << 12,
                                   .to_s = 0.9};
-    compare(*state, json, "transforms", &options, -130.0, "vulkan, transforms");
-    compare(*state, json, "cost", &options, -130.0, "vulkan, by cost");
+    compare(*state, json, "transforms", &options, 3, -130.0, "vulkan, transforms");
+    compare(*state, json, "cost", &options, 3, -130.0, "vulkan, by cost");
     free(json);
 }
 
@@ -405,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_ranks),
         cmocka_unit_test(test_reference),
         cmocka_unit_test(test_cpu),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_vulkan),
     };
