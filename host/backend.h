@@ -85,8 +85,8 @@ mxd_result mxd_backend_add_eq(mxd_backend *backend, const mxd_eq_row *rows, uint
 /*
  * One path of a convolution matrix: output += gain * (response delayed by
  * delay_frames) * input. Responses are shared by pointer: cells with the same
- * response, num_frames, delay_frames and gain use one set of spectra. The
- * samples need live only during the call.
+ * response, num_frames and delay_frames use one set of spectra, whatever their
+ * gains. The samples need live only during the call.
  */
 typedef struct mxd_convolve_cell {
     uint32_t input;          /* index into the row's inputs */
@@ -176,6 +176,12 @@ typedef struct mxd_step_run {
     uint32_t step;
     const uint32_t *rows;
     const bool *restart;      /* one a row: forget its state first; NULL = none restarts */
+    /*
+     * convolve: one for every input of the rows that run, in their order; NULL = none rests. The lane of an input
+     * that rests holds silence, and what it held before has rung out: a backend may leave the input out and forget
+     * its past.
+     */
+    const bool *rests;
     uint32_t num_rows;
     const mxd_mix_run *mix;   /* for a mix; NULL for others */
 } mxd_step_run;

@@ -43,7 +43,8 @@ void main()
     for (uint s = 0; s < to.num_segments; s++) {
         const mxd_convolve_segment_data segment = segments[to.first_segment + s];
         const mxd_convolve_input_data from = inputs[push.first_input + to.first_input + segment.input_index];
-        if (segment.page != push.response_page || from.page != push.ring_page)
+        if (segment.page != push.response_page || from.page != push.ring_page ||
+            from.history_write == MXD_CONVOLVE_NO_HISTORY)
             continue;
         // Partitions beyond the oldest spectrum meet only silence.
         const uint reach = from.age + uint(window) + MXD_CONVOLVE_WINDOWS;
@@ -71,7 +72,7 @@ void main()
                     inner[b] += vec2(h.x * x[b].x - cross * x[b].y, second * x[b].y + cross * x[b].x);
             }
             [[unroll]] for (int b = 0; b < MXD_CONVOLVE_WINDOWS; b++)
-                total[b] += inner[b];
+                total[b] += segment.gain * inner[b];
         }
     }
 
@@ -221,7 +222,7 @@ void main()
     const uint j = mxd_invocation;
     const uint window = gl_WorkGroupID.x;
     const mxd_convolve_input_data from = inputs[push.first_input + gl_WorkGroupID.y];
-    if (from.page != push.ring_page)
+    if (from.page != push.ring_page || from.history_write == MXD_CONVOLVE_NO_HISTORY)
         return; // the whole workgroup
     vec2 v[8];
     [[unroll]] for (uint m = 0; m < 4; m++) { // the P samples before the window

@@ -49,7 +49,7 @@ struct mxd_convolve_input_data {
     mxd_u32 head;          /* slot of the block's first window, from first_slot */
     mxd_u32 age;           /* spectra in the ring that precede this block and count */
     mxd_u32 history_read;  /* index of the P samples before the block, or MXD_CONVOLVE_NO_HISTORY: silence */
-    mxd_u32 history_write; /* where the last window's samples go */
+    mxd_u32 history_write; /* where the last window's samples go; MXD_CONVOLVE_NO_HISTORY: the input rests */
 };
 
 /* One output of a row that runs. */
@@ -67,7 +67,7 @@ struct mxd_convolve_segment_data {
     mxd_u32 num_partitions;
     mxd_u32 page;            /* of responses */
     mxd_u32 first_spectrum;  /* in the page */
-    mxd_u32 unused0;
+    float gain;
     mxd_u32 unused1;
     mxd_u32 unused2;
 };

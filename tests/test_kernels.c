@@ -97,7 +97,7 @@ static difference compare(const float *found, const double *expected, size_t cou
  * product and the sum: below 3 * 0.6 * sqrt(20) + 2 = 10 roundings of the
  * energy; and half a rounding for each partial sum, independent of each other,
  * of which there are 64 unless short blocks allow no longer partitions than a
- * quarter of one. The error is noise over a whole window: its peak is 6 times its
+ * quarter of one, or many inputs meet. The error is noise over a whole window: its peak is 6 times its
  * energy's root (of 10^5 samples one passes 4.5), and is measured against the
  * loudest window, for which the peak stands.
  *
@@ -111,7 +111,7 @@ static void tolerances(const kernel_case *test, const difference *d, double *pea
 {
     double depth = kernel_case_depth(test) + 1.0;
     double floor_ = 0x1p-126 * 64 * depth;
-    double partitions = fmax(64, 4.0 * test->size / test->block_frames);
+    double partitions = fmax(64, test->num_inputs * ceil(4.0 * test->size / test->block_frames));
     switch (test->kernel) {
     case KERNEL_EQ:
         *peak = depth * 32 * ROUNDING * d->signal_peak + floor_;

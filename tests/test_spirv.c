@@ -255,7 +255,7 @@ static const layout convolve_output = {"mxd_convolve_output_data", sizeof(struct
 static const layout convolve_segment = {"mxd_convolve_segment_data", sizeof(struct mxd_convolve_segment_data), {
     MEMBER(mxd_convolve_segment_data, input_index), MEMBER(mxd_convolve_segment_data, first_partition),
     MEMBER(mxd_convolve_segment_data, num_partitions), MEMBER(mxd_convolve_segment_data, page),
-    MEMBER(mxd_convolve_segment_data, first_spectrum), MEMBER(mxd_convolve_segment_data, unused0),
+    MEMBER(mxd_convolve_segment_data, first_spectrum), MEMBER(mxd_convolve_segment_data, gain),
     MEMBER(mxd_convolve_segment_data, unused1), MEMBER(mxd_convolve_segment_data, unused2)}};
 static const layout convolve_push = {"mxd_convolve_push", sizeof(struct mxd_convolve_push), {
     MEMBER(mxd_convolve_push, first_input), MEMBER(mxd_convolve_push, first_output),

@@ -21,6 +21,7 @@ struct mxd_block_arrays {
     mxd_mix_limits *limits;     /* one a step */
     uint32_t *rows;             /* of all steps */
     bool *restart;
+    bool *rests;                /* one an input of every convolve row */
     mxd_mix_output *outputs;    /* of all steps */
     mxd_mix_edge *edges;
     mxd_gain_point *points;
@@ -42,6 +43,7 @@ void mxd_block_arrays_destroy(struct mxd_block_arrays *arrays)
     free(arrays->limits);
     free(arrays->rows);
     free(arrays->restart);
+    free(arrays->rests);
     free(arrays->outputs);
     free(arrays->edges);
     free(arrays->points);
@@ -77,6 +79,8 @@ static uint64_t points_of(const mxd_route *route, uint32_t block_frames)
 
 static uint32_t edges_of(const mxd_route *route, uint32_t num_outputs)
 {
+    if (route->folded)
+        return 0;
     if (route->kind == MXD_ROUTE_PAN)
         return 2;
     if (route->kind == MXD_ROUTE_OBJECT)
@@ -92,7 +96,7 @@ typedef struct sizes {
     uint64_t most_points;  /* of one route */
     uint64_t most_gains;   /* of one route: points x outputs */
     uint64_t most_slots;   /* of one mix: routes x outputs */
-    uint64_t rows, outputs, edges, points, downloads;
+    uint64_t rows, inputs, outputs, edges, points, downloads;
 } sizes;
 
 static uint64_t max_of(uint64_t a, uint64_t b)
@@ -122,6 +126,7 @@ static sizes measure_graph(const mxd_graph *graph, uint32_t block_frames)
             measure_mix(&graph->mixes[graph->operations[i].mix], block_frames, &size);
         else
             size.rows++;
+        size.inputs += graph->operations[i].convolve.num_inputs;
     }
     for (uint32_t i = 0; i < graph->num_outputs; i++)
         size.downloads += graph->outputs[i].deliverable->layout->num_channels;
@@ -146,6 +151,7 @@ static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const s
     a->mixes = take(a, graph->num_steps, sizeof *a->mixes);
     a->rows = take(a, size->rows, sizeof *a->rows);
     a->restart = take(a, size->rows, sizeof *a->restart);
+    a->rests = take(a, size->inputs, sizeof *a->rests);
     a->outputs = take(a, size->outputs, sizeof *a->outputs);
     a->edges = take(a, size->edges, sizeof *a->edges);
     /* A curve is written before it is known to be silent: room for one more. */
@@ -153,8 +159,8 @@ static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const s
     a->slots = take(a, size->most_slots, sizeof *a->slots);
     a->gains = take(a, size->most_gains, sizeof *a->gains);
     a->frames = take(a, size->most_points, sizeof *a->frames);
-    return a->limits && a->uploads && a->downloads && a->runs && a->mixes && a->rows && a->restart && a->outputs &&
-           a->edges && a->points && a->slots && a->gains && a->frames;
+    return a->limits && a->uploads && a->downloads && a->runs && a->mixes && a->rows && a->restart && a->rests &&
+           a->outputs && a->edges && a->points && a->slots && a->gains && a->frames;
 }
 
 uint64_t mxd_graph_array_bytes(const mxd_graph *graph, uint32_t block_frames)
@@ -198,12 +204,42 @@ mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t blo
     return result == MXD_OK ? mxd_backend_prepare(backend) : result;
 }
 
+static bool is_fold(const mxd_chain *chain)
+{
+    return chain->num_fold_inputs > 0;
+}
+
+/* A fold's routes do not count: those that it stands for are still there and tell from which chains they come. */
 static bool mix_is_fed(const mxd_graph *graph, const mxd_mix *mix)
 {
-    for (uint32_t i = 0; i < mix->num_routes; i++)
-        if (graph->chains[mix->routes[i].chain].active)
+    for (uint32_t i = 0; i < mix->num_routes; i++) {
+        const mxd_chain *chain = &graph->chains[mix->routes[i].chain];
+        if (chain->active && !is_fold(chain))
             return true;
+    }
     return false;
+}
+
+static bool fold_input_rests(const mxd_graph *graph, const mxd_fold_input *input)
+{
+    return input->mix != MXD_NO_INDEX ? !mix_is_fed(graph, &graph->mixes[input->mix])
+                                      : !graph->chains[input->chain].active;
+}
+
+/*
+ * A fold runs while any of its inputs sounds. The others' lanes must hold silence then. Their past in the row is
+ * silent already: a chain sleeps only when its tail, and so every response in it, has rung out.
+ */
+static void decide_fold(mxd_graph *graph, mxd_chain *fold)
+{
+    bool was_active = fold->active;
+    fold->active = false;
+    for (uint32_t i = 0; i < fold->num_fold_inputs; i++)
+        fold->active |= !fold_input_rests(graph, &fold->fold_inputs[i]);
+    fold->restart = fold->active && !was_active;
+    for (uint32_t i = 0; i < fold->num_fold_inputs && fold->active; i++)
+        if (fold->fold_inputs[i].mix == MXD_NO_INDEX)
+            graph->chains[fold->fold_inputs[i].chain].hushed |= !graph->chains[fold->fold_inputs[i].chain].active;
 }
 
 /*
@@ -212,7 +248,8 @@ static bool mix_is_fed(const mxd_graph *graph, const mxd_mix *mix)
  */
 static void decide_activity(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames)
 {
-    for (uint32_t i = 0; i < graph->num_chains; i++) {
+    uint32_t num_strips = graph->num_chains - graph->num_folds;
+    for (uint32_t i = 0; i < num_strips; i++) {
         mxd_chain *chain = &graph->chains[graph->chain_order[i]];
         bool was_active = chain->active;
         chain->fed = chain->track ? mxd_clips_sound(chain->track, first_frame, num_frames)
@@ -222,7 +259,10 @@ static void decide_activity(mxd_graph *graph, uint64_t first_frame, uint32_t num
             chain->sounds_until = first_frame + num_frames + chain->tail_frames + chain->tail_frames / 4;
         chain->active = first_frame < chain->sounds_until;
         chain->restart = chain->active && !was_active;
+        chain->hushed = false;
     }
+    for (uint32_t i = num_strips; i < graph->num_chains; i++)
+        decide_fold(graph, &graph->chains[i]);
 }
 
 static void list_uploads(mxd_graph *graph, const float *sources, mxd_block *block)
@@ -231,13 +271,13 @@ static void list_uploads(mxd_graph *graph, const float *sources, mxd_block *bloc
     block->uploads = a->uploads;
     for (uint32_t i = 0; i < graph->num_chains; i++) {
         const mxd_chain *chain = &graph->chains[i];
-        if (!chain->track || !chain->active)
+        if (!chain->track || (!chain->active && !chain->hushed))
             continue;
         for (uint32_t j = 0; j < chain->num_source_lanes; j++) {
             uint32_t source = chain->first_source_lane + j;
             a->uploads[block->num_uploads++] = (mxd_upload){
                 .lane = graph->lanes[chain->first_lane + j].physical,
-                .frames = chain->fed ? sources + (size_t)source * a->block_frames : NULL,
+                .frames = chain->active && chain->fed ? sources + (size_t)source * a->block_frames : NULL,
                 .num_channels = 1,
                 .gain = 1.0,
             };
@@ -369,7 +409,7 @@ static void add_mix(mxd_graph *graph, const mxd_mix *mix, uint64_t first_frame, 
         const mxd_route *route = &mix->routes[r];
         mxd_mix_edge *slots = a->slots + (size_t)r * mix->num_lanes;
         memset(slots, 0, mix->num_lanes * sizeof *slots);
-        if (!graph->chains[route->chain].active)
+        if (!graph->chains[route->chain].active || route->folded)
             continue;
         uint32_t num_points = trace_route(a, route, first_frame, num_frames, mix->num_lanes);
         for (uint32_t o = 0; o < mix->num_lanes; o++) {
@@ -391,10 +431,15 @@ static void add_mix(mxd_graph *graph, const mxd_mix *mix, uint64_t first_frame, 
     }
 }
 
-/* A chain's mix runs with the chain (with no edges while only its tail sounds), a layout's when it is fed. */
+/*
+ * A chain's mix runs with the chain, a layout's when it is fed. While only the chain's tail sounds, or a fold reads
+ * its silence, the mix has no edges.
+ */
 static bool mix_runs(const mxd_graph *graph, const mxd_mix *mix)
 {
-    return mix->chain == MXD_NO_INDEX ? mix_is_fed(graph, mix) : graph->chains[mix->chain].active;
+    if (mix->chain == MXD_NO_INDEX)
+        return mix_is_fed(graph, mix);
+    return graph->chains[mix->chain].active || graph->chains[mix->chain].hushed;
 }
 
 static void list_mix_run(mxd_graph *graph, uint32_t index, uint64_t first_frame, uint32_t num_frames, cursor *next,
@@ -421,35 +466,48 @@ static void list_mix_run(mxd_graph *graph, uint32_t index, uint64_t first_frame,
     a->runs[block->num_runs++] = (mxd_step_run){.step = step->backend_step, .mix = &a->mixes[index]};
 }
 
-/* Lists the active rows of an eq or convolve step from position `next` of a->rows on; returns the next one. */
-static uint32_t list_row_run(mxd_graph *graph, const mxd_step *step, uint32_t next, mxd_block *block)
+/* Where the next row and the next input of a row go. */
+typedef struct row_cursor {
+    uint32_t row;
+    uint32_t input;
+} row_cursor;
+
+/* Lists the active rows of an eq or convolve step. */
+static void list_row_run(mxd_graph *graph, const mxd_step *step, row_cursor *next, mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
-    uint32_t num_rows = 0;
+    const row_cursor begin = *next;
     for (uint32_t i = 0; i < step->num_operations; i++) {
-        const mxd_chain *chain = &graph->chains[graph->operations[step->operations[i]].chain];
+        const mxd_operation *operation = &graph->operations[step->operations[i]];
+        const mxd_chain *chain = &graph->chains[operation->chain];
         if (!chain->active)
             continue;
-        a->rows[next + num_rows] = i;
-        a->restart[next + num_rows++] = chain->restart;
+        a->rows[next->row] = i;
+        a->restart[next->row++] = chain->restart;
+        for (uint32_t j = 0; j < operation->convolve.num_inputs; j++)
+            a->rests[next->input++] = is_fold(chain) && fold_input_rests(graph, &chain->fold_inputs[j]);
     }
-    if (num_rows > 0)
+    if (next->row > begin.row)
         a->runs[block->num_runs++] = (mxd_step_run){
-            .step = step->backend_step, .rows = a->rows + next, .restart = a->restart + next, .num_rows = num_rows};
-    return next + num_rows;
+            .step = step->backend_step,
+            .rows = a->rows + begin.row,
+            .restart = a->restart + begin.row,
+            .rests = step->kind == MXD_OPERATION_CONVOLVE ? a->rests + begin.input : NULL,
+            .num_rows = next->row - begin.row,
+        };
 }
 
 static void list_runs(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
     cursor next = {.outputs = a->outputs, .edges = a->edges, .points = a->points};
-    uint32_t next_row = 0;
+    row_cursor next_row = {0};
     block->runs = a->runs;
     for (uint32_t i = 0; i < graph->num_steps; i++) {
         if (graph->steps[i].kind == MXD_OPERATION_MIX)
             list_mix_run(graph, i, first_frame, num_frames, &next, block);
         else
-            next_row = list_row_run(graph, &graph->steps[i], next_row, block);
+            list_row_run(graph, &graph->steps[i], &next_row, block);
     }
 }
 

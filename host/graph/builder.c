@@ -24,7 +24,6 @@ mxd_result mxd_builder_eq(mxd_graph_builder *builder, uint32_t lane, const mxd_s
     if (!operation)
         return MXD_ERROR_MEMORY;
     operation->lane = lane;
-    operation->depth = ++builder->graph->lanes[lane].depth;
     operation->sections = copy_of(sections, num_sections, sizeof *sections);
     operation->num_sections = num_sections;
     return operation->sections ? MXD_OK : MXD_ERROR_MEMORY;
@@ -32,8 +31,7 @@ mxd_result mxd_builder_eq(mxd_graph_builder *builder, uint32_t lane, const mxd_s
 
 mxd_result mxd_builder_convolve(mxd_graph_builder *builder, const mxd_convolve_row *row)
 {
-    mxd_graph *graph = builder->graph;
-    mxd_operation *operation = mxd_graph_add_operation(graph, MXD_OPERATION_CONVOLVE, builder->chain);
+    mxd_operation *operation = mxd_graph_add_operation(builder->graph, MXD_OPERATION_CONVOLVE, builder->chain);
     if (!operation)
         return MXD_ERROR_MEMORY;
     operation->convolve = (mxd_convolve_row){
@@ -46,13 +44,6 @@ mxd_result mxd_builder_convolve(mxd_graph_builder *builder, const mxd_convolve_r
     };
     if (!operation->convolve.inputs || !operation->convolve.outputs || !operation->convolve.cells)
         return MXD_ERROR_MEMORY;
-    uint32_t depth = 0;
-    for (uint32_t i = 0; i < row->num_inputs; i++)
-        if (graph->lanes[row->inputs[i]].depth > depth)
-            depth = graph->lanes[row->inputs[i]].depth;
-    operation->depth = depth + 1;
-    for (uint32_t i = 0; i < row->num_outputs; i++)
-        graph->lanes[row->outputs[i]].depth = depth + 1;
     return MXD_OK;
 }
 

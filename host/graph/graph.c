@@ -1,7 +1,7 @@
 /*
  * A session as chains, operations and mixes. Strips are built in feeding order
- * (tracks, then buses after everything that feeds them), so every operation's
- * depth is known when it is added. Strips that nothing hears are left out.
+ * (tracks, then buses after everything that feeds them), so every operation comes
+ * after those whose lanes it reads. Strips that nothing hears are left out.
  */
 #include "graph.h"
 
@@ -9,6 +9,7 @@
 #include "block.h"
 #include "builder_internal.h"
 #include "envelope.h"
+#include "fold.h"
 #include "routing.h"
 
 #include <stdlib.h>
@@ -86,20 +87,11 @@ mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix)
     mxd_operation *operation = mxd_graph_add_operation(graph, MXD_OPERATION_MIX, graph->mixes[mix].chain);
     if (!operation)
         return MXD_ERROR_MEMORY;
-    mxd_mix *target = &graph->mixes[mix];
-    uint32_t depth = 0;
-    for (uint32_t i = 0; i < target->num_routes; i++)
-        if (graph->lanes[target->routes[i].lane].depth > depth)
-            depth = graph->lanes[target->routes[i].lane].depth;
-    for (uint32_t i = 0; i < target->num_lanes; i++)
-        graph->lanes[target->lanes[i]].depth = depth + 1;
     operation->mix = mix;
-    operation->depth = depth + 1;
     return MXD_OK;
 }
 
-/* A mix with fresh lanes. */
-static uint32_t add_mix_with_lanes(mxd_graph *graph, uint32_t chain, uint32_t num_lanes)
+uint32_t mxd_graph_add_mix_with_lanes(mxd_graph *graph, uint32_t chain, uint32_t num_lanes)
 {
     uint32_t mix = mxd_graph_add_mix(graph, chain, num_lanes);
     for (uint32_t i = 0; mix != MXD_NO_INDEX && i < num_lanes; i++) {
@@ -110,7 +102,7 @@ static uint32_t add_mix_with_lanes(mxd_graph *graph, uint32_t chain, uint32_t nu
     return mix;
 }
 
-static uint32_t add_chain(mxd_graph *graph)
+uint32_t mxd_graph_add_chain(mxd_graph *graph)
 {
     if (!grow((void **)&graph->chains, graph->num_chains, &graph->chain_capacity, sizeof *graph->chains))
         return MXD_NO_INDEX;
@@ -277,7 +269,7 @@ static mxd_result build_track(build *b, uint32_t index)
     const mxd_hearing *hearing = &b->routing.tracks[index];
     if (!hearing->heard || track->num_clips == 0)
         return MXD_OK;
-    uint32_t chain = add_chain(b->graph);
+    uint32_t chain = mxd_graph_add_chain(b->graph);
     if (chain == MXD_NO_INDEX)
         return MXD_ERROR_MEMORY;
     mxd_chain *state = &b->graph->chains[chain];
@@ -357,10 +349,10 @@ static mxd_result prepare_buses(build *b)
         uint32_t bus = b->routing.bus_order[i];
         if (!b->routing.buses[bus].heard)
             continue;
-        uint32_t chain = add_chain(b->graph);
+        uint32_t chain = mxd_graph_add_chain(b->graph);
         if (chain == MXD_NO_INDEX)
             return MXD_ERROR_MEMORY;
-        b->bus_mix[bus] = add_mix_with_lanes(b->graph, chain, b->session->buses[bus].strip.num_source_channels);
+        b->bus_mix[bus] = mxd_graph_add_mix_with_lanes(b->graph, chain, b->session->buses[bus].strip.num_source_channels);
         if (b->bus_mix[bus] == MXD_NO_INDEX)
             return MXD_ERROR_MEMORY;
     }
@@ -383,7 +375,7 @@ static mxd_result add_layout(build *b, const mxd_layout *layout, uint32_t chain,
     if (result != MXD_OK)
         return result;
     graph->num_layouts++;
-    *mix = entry->mix = add_mix_with_lanes(graph, chain, layout->num_channels);
+    *mix = entry->mix = mxd_graph_add_mix_with_lanes(graph, chain, layout->num_channels);
     return *mix == MXD_NO_INDEX ? MXD_ERROR_MEMORY : MXD_OK;
 }
 
@@ -401,7 +393,7 @@ static mxd_result prepare_outputs(build *b, const uint32_t *deliverables, uint32
         output->deliverable = &b->session->deliverables[deliverables[i]];
         output->chain = MXD_NO_INDEX;
         if (output->deliverable->num_inserts > 0) {
-            output->chain = add_chain(graph);
+            output->chain = mxd_graph_add_chain(graph);
             if (output->chain == MXD_NO_INDEX)
                 return MXD_ERROR_MEMORY;
             graph->chains[output->chain].name = output->deliverable->file;
@@ -488,7 +480,7 @@ static mxd_result finish(build *b)
 }
 
 mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *deliverables, uint32_t num_deliverables,
-                            mxd_problems *problems, mxd_graph **out)
+                            mxd_folding folding, mxd_problems *problems, mxd_graph **out)
 {
     *out = NULL;
     mxd_graph *graph = calloc(1, sizeof *graph);
@@ -499,6 +491,8 @@ mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *delivera
     mxd_result result = build_all(&b, deliverables, num_deliverables);
     if (result == MXD_OK)
         result = finish(&b);
+    if (result == MXD_OK && folding != MXD_FOLD_NONE)
+        result = mxd_graph_fold(graph, folding);
     if (result == MXD_OK)
         result = mxd_graph_schedule(graph);
     mxd_routing_destroy(&b.routing);
@@ -511,17 +505,20 @@ mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *delivera
     return MXD_OK;
 }
 
+void mxd_operation_finish(mxd_operation *operation)
+{
+    free(operation->sections);
+    free((void *)operation->convolve.inputs);
+    free((void *)operation->convolve.outputs);
+    free((void *)operation->convolve.cells);
+}
+
 void mxd_graph_destroy(mxd_graph *graph)
 {
     if (!graph)
         return;
-    for (uint32_t i = 0; i < graph->num_operations; i++) {
-        mxd_operation *operation = &graph->operations[i];
-        free(operation->sections);
-        free((void *)operation->convolve.inputs);
-        free((void *)operation->convolve.outputs);
-        free((void *)operation->convolve.cells);
-    }
+    for (uint32_t i = 0; i < graph->num_operations; i++)
+        mxd_operation_finish(&graph->operations[i]);
     for (uint32_t i = 0; i < graph->num_mixes; i++) {
         for (uint32_t j = 0; j < graph->mixes[i].num_routes; j++)
             free(graph->mixes[i].routes[j].fixed);
@@ -533,6 +530,8 @@ void mxd_graph_destroy(mxd_graph *graph)
     for (uint32_t i = 0; i < graph->num_steps; i++)
         free(graph->steps[i].operations);
     mxd_block_arrays_destroy(graph->arrays);
+    for (uint32_t i = 0; i < graph->num_chains; i++)
+        free(graph->chains[i].fold_inputs);
     free(graph->chain_order);
     free(graph->steps);
     free(graph->layouts);

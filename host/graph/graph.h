@@ -3,6 +3,7 @@
  *
  *   graph.c     session -> chains, operations, mixes (virtual lanes)
  *   builder.c   what inserts call to add operations
+ *   fold.c      convolvers whose outputs are mixed with constant gains become one
  *   schedule.c  depths, batches, physical lanes; makes the backend's steps
  *   block.c     one block: which rows run, which edges there are, with what gains
  *
@@ -10,7 +11,8 @@
  * active in a block if its input is, or was within its tail; then all of its
  * operations run, else none. A *mix* is a set of lanes fed by routes: a bus's
  * input, a layout's loudspeakers, an insert's wet and dry. A *route* goes from
- * one lane to some lanes of one mix, by gains that may move.
+ * one lane to some lanes of one mix, by gains that may move. A *fold* is a chain
+ * that stands for the convolvers of several: active while any of them is.
  */
 #ifndef MXD_GRAPH_GRAPH_H
 #define MXD_GRAPH_GRAPH_H
@@ -33,6 +35,7 @@ typedef struct mxd_route {
     mxd_route_kind kind;
     uint32_t lane;                    /* virtual */
     uint32_t chain;                   /* where the lane leaves; MXD_NO_INDEX never */
+    bool folded;                      /* what it carried comes by a fold: it feeds the mix, but has no edges */
     double gain;                      /* of what does not move */
     const mxd_automation *levels[2];  /* fader and send, where they move; else NULL */
     double *fixed;                    /* FIXED: one an output; owned */
@@ -66,6 +69,12 @@ typedef struct mxd_operation {
     uint32_t mix;                     /* MIX: index */
 } mxd_operation;
 
+/* Where one input of a fold's row comes from. */
+typedef struct mxd_fold_input {
+    uint32_t chain;                   /* straight from a lane of this chain, */
+    uint32_t mix;                     /* or from this mix in front of the row; the other is MXD_NO_INDEX */
+} mxd_fold_input;
+
 typedef struct mxd_chain {
     const char *name;                 /* for descriptions; not owned */
     const mxd_track *track;           /* what feeds it: a track's clips, ... */
@@ -78,11 +87,14 @@ typedef struct mxd_chain {
     uint64_t tail_frames;
     uint64_t end_frame;               /* when the last of it has rung out; 0 = never sounds */
     uint64_t history_frames;          /* how far back what leaves it depends on its input's clips */
+    mxd_fold_input *fold_inputs;      /* a fold's: one an input of its row; owned */
+    uint32_t num_fold_inputs;         /* 0: it is no fold */
     /* While rendering: */
     uint64_t sounds_until;            /* frame at which the tail of the last input ends */
     bool fed;                         /* its clips or its feeders sound in this block */
     bool active;                      /* it is fed, or its tail sounds */
     bool restart;                     /* it was inactive in the block before */
+    bool hushed;                      /* inactive, but a fold reads its lanes: they must hold silence */
 } mxd_chain;
 
 /* A deliverable of the render: the lanes to be downloaded. */
@@ -122,9 +134,10 @@ typedef struct mxd_graph {
     uint32_t num_operations, operation_capacity;
     mxd_mix *mixes;
     uint32_t num_mixes, mix_capacity;
-    mxd_chain *chains;                /* tracks, buses, deliverables' inserts */
+    mxd_chain *chains;                /* tracks, buses, deliverables' inserts; then the folds */
     uint32_t num_chains, chain_capacity;
-    uint32_t *chain_order;            /* every chain after those that feed it */
+    uint32_t num_folds;
+    uint32_t *chain_order;            /* every chain after those that feed it; without the folds */
     mxd_output *outputs;
     uint32_t num_outputs;
     mxd_layout_panner *layouts;
@@ -139,17 +152,23 @@ typedef struct mxd_graph {
     struct mxd_block_arrays *arrays;  /* block.c's */
 } mxd_graph;
 
+typedef enum mxd_folding {
+    MXD_FOLD_NONE,       /* for tests: every convolver is a row of its own */
+    MXD_FOLD_TRANSFORMS, /* as far as it saves transforms and costs no products: for a GPU, where products bind */
+    MXD_FOLD_BY_COST     /* also where the transforms saved outweigh products added, on a CPU */
+} mxd_folding;
+
 /*
  * Builds the graph of the chosen deliverables (indices into the session's).
  * Errors: MXD_ERROR_MEMORY; MXD_ERROR_INVALID with problems. The session must
  * outlive it. Free with mxd_graph_destroy.
  */
 mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *deliverables, uint32_t num_deliverables,
-                            mxd_problems *problems, mxd_graph **graph);
+                            mxd_folding folding, mxd_problems *problems, mxd_graph **graph);
 /* Accepts NULL. */
 void mxd_graph_destroy(mxd_graph *graph);
 
-/* Batches operations into steps and assigns physical lanes. Sets num_physical_lanes and steps. */
+/* Finds depths, batches operations into steps and assigns physical lanes. Sets num_physical_lanes and steps. */
 mxd_result mxd_graph_schedule(mxd_graph *graph);
 
 /* Makes the graph's steps on a backend whose blocks have block_frames frames, and what mxd_graph_block needs. */
@@ -168,13 +187,18 @@ void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames
 /* Bytes of host memory that attach takes for blocks of that size; UINT64_MAX: more than there are indices for. */
 uint64_t mxd_graph_array_bytes(const mxd_graph *graph, uint32_t block_frames);
 
-/* graph.c, for builder.c: append with growth; NULL or MXD_NO_INDEX when memory runs out. */
+/* graph.c, for builder.c and fold.c: append with growth; NULL or MXD_NO_INDEX when memory runs out. */
 uint32_t mxd_graph_add_lane(mxd_graph *graph);
 mxd_operation *mxd_graph_add_operation(mxd_graph *graph, mxd_operation_kind kind, uint32_t chain);
 uint32_t mxd_graph_add_mix(mxd_graph *graph, uint32_t chain, uint32_t num_lanes);
+/* The same with fresh lanes. */
+uint32_t mxd_graph_add_mix_with_lanes(mxd_graph *graph, uint32_t chain, uint32_t num_lanes);
+uint32_t mxd_graph_add_chain(mxd_graph *graph);
 /* FIXED, with gain 1 and all of fixed[] 0. */
 mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix);
-/* To be called when a mix has all its routes: adds its operation and sets its depth. */
+/* To be called when a mix has all its routes: adds its operation. */
 mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix);
+/* Frees what it owns. */
+void mxd_operation_finish(mxd_operation *operation);
 
 #endif

@@ -7,6 +7,53 @@
 
 #include <stdlib.h>
 
+/* ---- Depths -------------------------------------------------------------- */
+
+static uint32_t deepest_of(const mxd_graph *graph, const uint32_t *lanes, uint32_t num_lanes)
+{
+    uint32_t depth = 0;
+    for (uint32_t i = 0; i < num_lanes; i++)
+        if (graph->lanes[lanes[i]].depth > depth)
+            depth = graph->lanes[lanes[i]].depth;
+    return depth;
+}
+
+static void set_lane_depths(mxd_graph *graph, const uint32_t *lanes, uint32_t num_lanes, uint32_t depth)
+{
+    for (uint32_t i = 0; i < num_lanes; i++)
+        graph->lanes[lanes[i]].depth = depth;
+}
+
+/* Operations stand after those whose lanes they read: each lies one deeper than the deepest of these. */
+static void find_depths(mxd_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->num_operations; i++) {
+        mxd_operation *operation = &graph->operations[i];
+        const mxd_convolve_row *convolve = &operation->convolve;
+        switch (operation->kind) {
+        case MXD_OPERATION_EQ:
+            operation->depth = ++graph->lanes[operation->lane].depth;
+            break;
+        case MXD_OPERATION_CONVOLVE:
+            operation->depth = 1 + deepest_of(graph, convolve->inputs, convolve->num_inputs);
+            set_lane_depths(graph, convolve->outputs, convolve->num_outputs, operation->depth);
+            break;
+        case MXD_OPERATION_MIX: {
+            const mxd_mix *mix = &graph->mixes[operation->mix];
+            uint32_t depth = 0;
+            for (uint32_t j = 0; j < mix->num_routes; j++)
+                if (!mix->routes[j].folded && graph->lanes[mix->routes[j].lane].depth > depth)
+                    depth = graph->lanes[mix->routes[j].lane].depth;
+            operation->depth = depth + 1;
+            set_lane_depths(graph, mix->lanes, mix->num_lanes, operation->depth);
+            break;
+        }
+        }
+    }
+}
+
+/* ---- Lanes --------------------------------------------------------------- */
+
 static void touch(mxd_graph *graph, uint32_t lane, uint32_t depth)
 {
     mxd_lane *state = &graph->lanes[lane];
@@ -22,6 +69,7 @@ static void write_lane(mxd_graph *graph, uint32_t lane, uint32_t depth)
     touch(graph, lane, depth);
 }
 
+/* Clips fill source lanes before anything runs. What nothing writes, since it was folded, gets no lane. */
 static void find_lifetimes(mxd_graph *graph)
 {
     for (uint32_t i = 0; i < graph->num_lanes; i++) {
@@ -33,7 +81,7 @@ static void find_lifetimes(mxd_graph *graph)
         const mxd_convolve_row *convolve = &operation->convolve;
         switch (operation->kind) {
         case MXD_OPERATION_EQ:
-            /* In place: whoever wrote it first sets first_depth; a source lane exists from 0 on. */
+            /* In place: whoever wrote it first sets first_depth. */
             touch(graph, operation->lane, operation->depth);
             break;
         case MXD_OPERATION_CONVOLVE:
@@ -45,16 +93,17 @@ static void find_lifetimes(mxd_graph *graph)
         case MXD_OPERATION_MIX: {
             const mxd_mix *mix = &graph->mixes[operation->mix];
             for (uint32_t j = 0; j < mix->num_routes; j++)
-                touch(graph, mix->routes[j].lane, operation->depth);
+                if (!mix->routes[j].folded)
+                    touch(graph, mix->routes[j].lane, operation->depth);
             for (uint32_t j = 0; j < mix->num_lanes; j++)
                 write_lane(graph, mix->lanes[j], operation->depth);
             break;
         }
         }
     }
-    for (uint32_t i = 0; i < graph->num_lanes; i++)
-        if (graph->lanes[i].first_depth == MXD_NO_INDEX)
-            graph->lanes[i].first_depth = 0;
+    for (uint32_t i = 0; i < graph->num_chains; i++)
+        for (uint32_t j = 0; j < graph->chains[i].num_source_lanes; j++)
+            graph->lanes[graph->chains[i].first_lane + j].first_depth = 0;
     for (uint32_t i = 0; i < graph->num_outputs; i++)
         for (uint32_t j = 0; j < graph->outputs[i].deliverable->layout->num_channels; j++)
             graph->lanes[graph->outputs[i].lanes[j]].last_depth = MXD_NO_INDEX;
@@ -77,7 +126,7 @@ static mxd_result assign_lanes(mxd_graph *graph)
     uint32_t num_free = 0, last = deepest(graph);
     for (uint32_t depth = 0; depth <= last; depth++) {
         for (uint32_t i = 0; i < graph->num_lanes && depth > 0; i++)
-            if (graph->lanes[i].last_depth == depth - 1 && graph->lanes[i].first_depth < depth)
+            if (graph->lanes[i].physical != MXD_NO_INDEX && graph->lanes[i].last_depth == depth - 1)
                 free_lanes[num_free++] = graph->lanes[i].physical;
         for (uint32_t i = 0; i < graph->num_lanes; i++)
             if (graph->lanes[i].first_depth == depth)
@@ -86,6 +135,8 @@ static mxd_result assign_lanes(mxd_graph *graph)
     free(free_lanes);
     return MXD_OK;
 }
+
+/* ---- Steps --------------------------------------------------------------- */
 
 /* The step of this kind at this depth, made if there is none yet. */
 static mxd_step *find_step(mxd_graph *graph, const uint32_t *step_depths, mxd_operation_kind kind, uint32_t depth)
@@ -128,6 +179,7 @@ fail:
 
 mxd_result mxd_graph_schedule(mxd_graph *graph)
 {
+    find_depths(graph);
     find_lifetimes(graph);
     mxd_result result = assign_lanes(graph);
     return result == MXD_OK ? make_steps(graph) : result;

@@ -7,6 +7,11 @@
 
 static const char *kernel_names[] = {"eq", "convolve", "mix"};
 
+static bool is_fold(const mxd_graph *graph, uint32_t chain)
+{
+    return chain != MXD_NO_INDEX && graph->chains[chain].num_fold_inputs > 0;
+}
+
 /* Where a chain's signal goes: buses by name, and the scene (a layout's mix). */
 static void describe_targets(FILE *text, const mxd_graph *graph, uint32_t chain)
 {
@@ -15,7 +20,7 @@ static void describe_targets(FILE *text, const mxd_graph *graph, uint32_t chain)
     for (uint32_t i = 0; i < graph->num_mixes; i++) {
         const mxd_mix *mix = &graph->mixes[i];
         bool fed = false;
-        for (uint32_t j = 0; j < mix->num_routes && mix->chain != chain; j++)
+        for (uint32_t j = 0; j < mix->num_routes && mix->chain != chain && !is_fold(graph, mix->chain); j++)
             fed |= mix->routes[j].chain == chain;
         if (!fed)
             continue;
@@ -32,7 +37,7 @@ static void describe_targets(FILE *text, const mxd_graph *graph, uint32_t chain)
 
 static void describe_chains(FILE *text, const mxd_graph *graph, double rate)
 {
-    for (uint32_t i = 0; i < graph->num_chains; i++) {
+    for (uint32_t i = 0; i < graph->num_chains - graph->num_folds; i++) {
         const mxd_chain *chain = &graph->chains[graph->chain_order[i]];
         fprintf(text, "  %-24s %u channel%s, until %.3f s, tail %.3f s", chain->name ? chain->name : "",
                 chain->num_lanes, chain->num_lanes == 1 ? "" : "s", (double)chain->end_frame / rate,
@@ -42,18 +47,31 @@ static void describe_chains(FILE *text, const mxd_graph *graph, double rate)
     }
 }
 
+/* How many inputs and outputs the rows have that stand for several convolvers. */
+static void describe_folds(FILE *text, const mxd_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->num_operations; i++) {
+        const mxd_operation *operation = &graph->operations[i];
+        if (operation->kind == MXD_OPERATION_CONVOLVE && is_fold(graph, operation->chain))
+            fprintf(text, "joint convolver %u inputs, %u outputs, %u responses between them\n",
+                    operation->convolve.num_inputs, operation->convolve.num_outputs, operation->convolve.num_cells);
+    }
+}
+
 static void describe_plan(FILE *text, const mxd_plan *plan, const mxd_session *session)
 {
     const mxd_graph *graph = plan->graph;
     const mxd_backend_info *info = mxd_backend_get_info(plan->backend);
     double rate = session->sample_rate;
     fprintf(text, "length          %.3f s at %u Hz\n", (double)graph->end_frame / rate, session->sample_rate);
-    fprintf(text, "signal chains   %u, in feeding order (latency: none of the inserts has any):\n", graph->num_chains);
+    fprintf(text, "signal chains   %u, in feeding order (latency: none of the inserts has any):\n",
+            graph->num_chains - graph->num_folds);
     describe_chains(text, graph, rate);
     fprintf(text, "steps a block   %u:", graph->num_steps);
     for (uint32_t i = 0; i < graph->num_steps; i++)
         fprintf(text, " %s x %u%s", kernel_names[graph->steps[i].kind], graph->steps[i].num_operations,
                 i + 1 < graph->num_steps ? "," : "\n");
+    describe_folds(text, graph);
     fprintf(text, "lanes           %u (of %u signals)\n", graph->num_physical_lanes, graph->num_lanes);
     fprintf(text, "backend         %s: %s\n", info->kind, info->device);
     fprintf(text, "block           %u frames\n", plan->block_frames);

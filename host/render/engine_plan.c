@@ -180,7 +180,8 @@ static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options,
                     floor((double)bound / 104857.6) / 10.0);
 }
 
-static mxd_result choose_backend(mxd_plan *plan, const mxd_render_options *options)
+/* The kind of backend, and the device's number. */
+static uint32_t choose_backend(mxd_plan *plan, const mxd_render_options *options)
 {
     uint32_t device = options->device;
     plan->kind = options->backend;
@@ -193,14 +194,30 @@ static mxd_result choose_backend(mxd_plan *plan, const mxd_render_options *optio
     plan->blocks_in_flight = plan->kind == MXD_BACKEND_VULKAN ? 2 : 1;
     plan->num_source_slots = plan->blocks_in_flight + 1;
     plan->num_output_slots = plan->blocks_in_flight + 1;
-    return fit_backend(plan, options, device);
+    return device;
+}
+
+/*
+ * On a device products of spectra bind, on a CPU transforms do. MXD_FOLD=none, for tests of folding alone, leaves
+ * every convolver in a row of its own; MXD_FOLD=transforms and MXD_FOLD=cost do as for a device or a CPU.
+ */
+static mxd_folding choose_folding(const mxd_plan *plan)
+{
+    const char *wanted = getenv("MXD_FOLD");
+    if (wanted && strcmp(wanted, "none") == 0)
+        return MXD_FOLD_NONE;
+    if (wanted && strcmp(wanted, "transforms") == 0)
+        return MXD_FOLD_TRANSFORMS;
+    if (wanted && strcmp(wanted, "cost") == 0)
+        return MXD_FOLD_BY_COST;
+    return plan->kind == MXD_BACKEND_VULKAN ? MXD_FOLD_TRANSFORMS : MXD_FOLD_BY_COST;
 }
 
 mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,
                            mxd_plan *plan)
 {
     *plan = (mxd_plan){.problems = problems};
-    uint32_t num_chosen = 0, frames = options->block_frames;
+    uint32_t num_chosen = 0, device = 0, frames = options->block_frames;
     if (frames && (frames < SMALLEST_BLOCK || frames > LARGEST_BLOCK || (frames & (frames - 1)) != 0))
         return mxd_fail(problems, MXD_ERROR_ARGUMENT, NULL,
                         "%u frames a block: a power of two from %u to %u is needed", frames, SMALLEST_BLOCK,
@@ -209,11 +226,13 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
     if (!chosen)
         return MXD_ERROR_MEMORY;
     mxd_result result = choose_deliverables(session, options, problems, chosen, &num_chosen);
-    if (result == MXD_OK)
-        result = mxd_graph_create(session, chosen, num_chosen, problems, &plan->graph);
+    if (result == MXD_OK) {
+        device = choose_backend(plan, options);
+        result = mxd_graph_create(session, chosen, num_chosen, choose_folding(plan), problems, &plan->graph);
+    }
     free(chosen);
     if (result == MXD_OK)
-        result = choose_backend(plan, options);
+        result = fit_backend(plan, options, device);
     if (result != MXD_OK)
         mxd_plan_destroy(plan);
     return result;

@@ -44,6 +44,8 @@ typedef struct row_input {
     uint32_t page;
     uint32_t first_slot;
     uint32_t num_slots;   /* (its longest response - 1) + the windows of a block */
+    uint64_t age;         /* windows that went into its ring since the last restart or rest */
+    bool has_history;
 } row_input;
 
 typedef struct row_output {
@@ -58,9 +60,7 @@ typedef struct row {
     uint32_t num_inputs;
     uint32_t first_output;
     uint32_t num_outputs;
-    uint64_t num_windows;  /* that went into the rings so far */
-    uint64_t age;          /* of them, since the last restart */
-    bool has_history;
+    uint64_t num_windows;  /* of the blocks so far */
 } row;
 
 typedef struct convolve_step {
@@ -219,7 +219,7 @@ static void destroy(mxd_vulkan_backend *backend, mxd_vulkan_step *base)
     free(step);
 }
 
-static bool add_segment(convolve_step *step, const mxd_response_run *run, uint32_t input)
+static bool add_segment(convolve_step *step, const mxd_response_run *run, const mxd_convolve_cell *cell)
 {
     if (step->num_segments == step->segment_capacity) {
         uint32_t capacity = step->segment_capacity ? 2 * step->segment_capacity : 64;
@@ -230,11 +230,12 @@ static bool add_segment(convolve_step *step, const mxd_response_run *run, uint32
         step->segment_capacity = capacity;
     }
     step->segments[step->num_segments++] = (struct mxd_convolve_segment_data){
-        .input_index = input,
+        .input_index = cell->input,
         .first_partition = run->first_partition,
         .num_partitions = run->num_partitions,
         .page = run->page,
         .first_spectrum = run->first_spectrum,
+        .gain = (float)cell->gain,
     };
     return true;
 }
@@ -246,7 +247,7 @@ static mxd_result add_output(convolve_step *step, const row *at, const mxd_convo
     *to = (row_output){.lane = from->outputs[output], .first_segment = step->num_segments};
     for (uint32_t c = 0; c < from->num_cells; c++) {
         const mxd_convolve_cell *cell = &from->cells[c];
-        if (cell->output != output)
+        if (cell->output != output || cell->gain == 0.0)
             continue;
         uint32_t index;
         mxd_result result = mxd_response_set_add(&step->responses, cell, &index);
@@ -258,7 +259,7 @@ static mxd_result add_output(convolve_step *step, const row *at, const mxd_convo
             input->num_slots = response->end_partition;
         for (uint32_t r = 0; r < response->num_runs; r++) {
             const mxd_response_run *run = &step->responses.runs[response->first_run + r];
-            if (!add_segment(step, run, cell->input))
+            if (!add_segment(step, run, cell))
                 return MXD_ERROR_MEMORY;
             to->num_products += run->num_partitions;
         }
@@ -421,21 +422,25 @@ typedef struct block_work {
     uint32_t num_outputs;
 } block_work;
 
-/* Tells the device where the row's inputs and outputs are, and moves the row's state past the block. */
-static void fill_row(mxd_vulkan_backend *backend, convolve_step *step, uint32_t index, bool restart,
+/*
+ * Tells the device where the row's inputs and outputs are, and moves the row's state past the block. rests: one an
+ * input, or NULL. An input that rests is as good as restarted: nothing in its ring counts any more.
+ */
+static void fill_row(mxd_vulkan_backend *backend, convolve_step *step, uint32_t index, bool restart, const bool *rests,
                      uint32_t num_windows, uint32_t first_input, struct mxd_convolve_input_data *inputs,
                      struct mxd_convolve_output_data *outputs)
 {
     row *at = &step->rows[index];
-    if (restart) {
-        at->age = 0;
-        at->has_history = false;
-    }
     /* The two halves of the history take turns: one dispatch reads the one and writes the other. */
     uint32_t parity = (uint32_t)(at->num_windows / windows_a_block(backend) % 2);
     for (uint32_t i = 0; i < at->num_inputs; i++) {
-        const row_input *input = &step->inputs[at->first_input + i];
+        row_input *input = &step->inputs[at->first_input + i];
         uint64_t kept = input->num_slots - windows_a_block(backend);
+        bool resting = rests && rests[i];
+        if (restart || resting) {
+            input->age = 0;
+            input->has_history = false;
+        }
         uint32_t history = 2 * (at->first_input + i);
         inputs[i] = (struct mxd_convolve_input_data){
             .lane = input->lane,
@@ -443,10 +448,14 @@ static void fill_row(mxd_vulkan_backend *backend, convolve_step *step, uint32_t 
             .first_slot = input->first_slot,
             .num_slots = input->num_slots,
             .head = (uint32_t)(at->num_windows % input->num_slots),
-            .age = (uint32_t)(at->age < kept ? at->age : kept),
-            .history_read = at->has_history ? history + parity : MXD_CONVOLVE_NO_HISTORY,
-            .history_write = history + (parity ^ 1),
+            .age = (uint32_t)(input->age < kept ? input->age : kept),
+            .history_read = input->has_history ? history + parity : MXD_CONVOLVE_NO_HISTORY,
+            .history_write = resting ? MXD_CONVOLVE_NO_HISTORY : history + (parity ^ 1),
         };
+        if (!resting) {
+            input->age += num_windows;
+            input->has_history = true;
+        }
     }
     for (uint32_t i = 0; i < at->num_outputs; i++) {
         const row_output *output = &step->outputs[at->first_output + i];
@@ -458,8 +467,6 @@ static void fill_row(mxd_vulkan_backend *backend, convolve_step *step, uint32_t 
         };
     }
     at->num_windows += num_windows;
-    at->age += num_windows;
-    at->has_history = true;
 }
 
 static void record_forward(mxd_vulkan_backend *backend, VkCommandBuffer commands, block_work *work)
@@ -579,8 +586,8 @@ static void record(mxd_vulkan_backend *backend, mxd_vulkan_step *base, mxd_vulka
     uint32_t output = 0;
     for (uint32_t i = 0; i < run->num_rows; i++) {
         const row *at = &step->rows[run->rows[i]];
-        fill_row(backend, step, run->rows[i], run->restart && run->restart[i], work.push.num_windows, input,
-                 inputs + input, outputs + output);
+        fill_row(backend, step, run->rows[i], run->restart && run->restart[i], run->rests ? run->rests + input : NULL,
+                 work.push.num_windows, input, inputs + input, outputs + output);
         for (uint32_t j = 0; j < at->num_outputs; j++)
             step->run_products[output + j] = step->outputs[at->first_output + j].num_products;
         input += at->num_inputs;

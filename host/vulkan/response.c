@@ -111,10 +111,10 @@ static void transform(const double *twiddles, double *points, uint32_t size)
  * device's forward transform is twice the true one, the split before its inverse twice again, and the inverse
  * transform P times: 1/(4P) for all of them.
  */
-static void make_spectrum(mxd_response_set *set, double gain, float *spectrum)
+static void make_spectrum(mxd_response_set *set, float *spectrum)
 {
     uint32_t size = set->size;
-    double scale = gain / (4.0 * size);
+    double scale = 1 / (4.0 * size);
     transform(set->twiddles, set->work, size);
     for (uint32_t k = 0; k < size; k++) {
         const double *a = set->work + 2 * (size_t)k;
@@ -158,7 +158,7 @@ static bool add_spectrum(mxd_response_set *set, mxd_response *response, uint32_t
     if (!make_room((void **)&set->spectra, set->num_spectra, &set->spectrum_capacity,
                    2 * set->size * sizeof *set->spectra))
         return false;
-    make_spectrum(set, response->gain, set->spectra + 2 * (size_t)set->size * set->num_spectra);
+    make_spectrum(set, set->spectra + 2 * (size_t)set->size * set->num_spectra);
     uint32_t page = set->num_spectra / set->spectra_a_page;
     uint32_t in_page = set->num_spectra % set->spectra_a_page;
     set->num_spectra++;
@@ -185,7 +185,7 @@ mxd_result mxd_response_set_add(mxd_response_set *set, const mxd_convolve_cell *
     for (uint32_t i = 0; i < set->num_responses; i++) {
         const mxd_response *known = &set->responses[i];
         if (known->samples == cell->response && known->num_frames == cell->num_frames &&
-            known->delay_frames == cell->delay_frames && known->gain == cell->gain) {
+            known->delay_frames == cell->delay_frames) {
             *index = i;
             return MXD_OK;
         }
@@ -196,12 +196,11 @@ mxd_result mxd_response_set_add(mxd_response_set *set, const mxd_convolve_cell *
         .samples = cell->response,
         .num_frames = cell->num_frames,
         .delay_frames = cell->delay_frames,
-        .gain = cell->gain,
         .first_run = set->num_runs,
     };
     uint32_t first = cell->delay_frames / set->size;
     uint32_t end = (uint32_t)(((uint64_t)cell->delay_frames + cell->num_frames + set->size - 1) / set->size);
-    for (uint32_t partition = first; partition < end && cell->gain != 0.0; partition++)
+    for (uint32_t partition = first; partition < end; partition++)
         if (load_partition(set, cell, partition) && !add_spectrum(set, &response, partition))
             return MXD_ERROR_MEMORY;
     *index = set->num_responses;

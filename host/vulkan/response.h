@@ -12,12 +12,11 @@ typedef struct mxd_response_run {
     uint32_t first_spectrum; /* in the page */
 } mxd_response_run;
 
-/* One response with its delay and gain; partitions that are all zero have no spectrum and belong to no run. */
+/* One response with its delay; partitions that are all zero have no spectrum and belong to no run. */
 typedef struct mxd_response {
     const float *samples;    /* identity only: the samples may be gone */
     uint32_t num_frames;
     uint32_t delay_frames;
-    double gain;
     uint32_t first_run;
     uint32_t num_runs;
     uint32_t end_partition;  /* of its last run; 0 = none */
@@ -45,7 +44,7 @@ mxd_result mxd_response_set_init(mxd_response_set *set, uint32_t size, uint64_t 
 void mxd_response_set_finish(mxd_response_set *set);
 /* Frees the spectra once they are on the device. */
 void mxd_response_set_drop_spectra(mxd_response_set *set);
-/* Adds the cell's response, or finds it among those added. *index: in set->responses. */
+/* Adds the cell's response without its gain, or finds it among those added. *index: in set->responses. */
 mxd_result mxd_response_set_add(mxd_response_set *set, const mxd_convolve_cell *cell, uint32_t *index);
 
 #endif
