@@ -189,7 +189,7 @@ static void put_samples(builder *to, uint32_t num_bytes)
 {
     uint64_t seed = 5;
     for (uint32_t i = 0; i < num_bytes; i++)
-        to->bytes[to->size++] = (unsigned char)(127.0f * noise(&seed));
+        to->bytes[to->size++] = (unsigned char)(128.0f + 127.0f * noise(&seed));
 }
 
 static void make_by_hand(const hand_made *spec, const char *path)
