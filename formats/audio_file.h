@@ -1,6 +1,8 @@
 /*
  * Audio files in and out: libsndfile decodes, libsoxr changes the rate, and
- * FLAC is packed by libsndfile too. WAV and RF64 are written here, because
+ * FLAC is packed by libsndfile too. Plain WAV, RF64 and BW64 (16, 24, 32 bit,
+ * float, double) are read here: so many times faster. WAV and RF64 are written
+ * here, because
  * libsndfile guesses a channel mask where it is given none. Reading streams at
  * the session's rate; writing dithers, orders channels, and gives a file its
  * name only when it is complete.
@@ -8,6 +10,7 @@
 #ifndef MXD_FORMATS_AUDIO_FILE_H
 #define MXD_FORMATS_AUDIO_FILE_H
 
+#include "../host/backend.h"
 #include "../host/problems.h"
 #include "../host/session/session.h"
 
@@ -54,6 +57,17 @@ const mxd_audio_info *mxd_audio_reader_info(const mxd_audio_reader *reader);
  * shorter than its header said.
  */
 mxd_result mxd_audio_reader_read(mxd_audio_reader *reader, float *const *channels, uint32_t num_frames);
+
+/*
+ * Whether the frames may be had as they lie in the file: plain PCM or float32, at the session's rate. They are what
+ * mxd_upload takes: num_channels (of the info) channels of *format.
+ */
+bool mxd_audio_reader_packed(const mxd_audio_reader *reader, mxd_sample_format *format);
+/*
+ * mxd_audio_reader_read for such a file: num_frames interleaved frames, zeros past the end. A NaN or infinity in
+ * float32 is treated as there; frames is then to be aligned as floats are.
+ */
+mxd_result mxd_audio_reader_read_packed(mxd_audio_reader *reader, void *frames, uint32_t num_frames);
 
 /*
  * Reads a whole file at sample_rate (0 = the file's own) into one planar array, channel after channel; info then

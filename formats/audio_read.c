@@ -1,9 +1,13 @@
 /*
- * Audio files in: libsndfile decodes, libsoxr changes the rate.
+ * Audio files in: plain WAVE files are read here, libsndfile decodes all else,
+ * libsoxr changes the rate.
  *
  * libsndfile shortens a cut WAV, AIFF, AU or W64 to what is there and says
- * nothing, so the header is walked here as well and its promise compared with
- * the file's size; for packed formats the last frame is read as proof.
+ * nothing, so the header is walked by ourselves as well (audio_header.h) and
+ * its promise compared with the file's size; for packed formats the last frame
+ * is read as proof. A WAVE file whose header leaves no doubt needs libsndfile
+ * no more: it reads 8 KiB at a time, and takes longer over 24 bits than a
+ * whole mix does.
  *
  * Rate change: with g = gcd(file rate, session rate), input frame
  * k * file_rate / g coincides with output frame k * sample_rate / g. The
@@ -15,7 +19,10 @@
  * always cut the same way, so that output does not depend on how it is read.
  */
 #include "audio_file.h"
+#include "../host/cpu/variants.h"
+#include "audio_header.h"
 #include "non_finite.h"
+#include "wave_read.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,153 +71,6 @@ static mxd_result out_of_memory(mxd_problems *problems, const char *path)
     return mxd_fail(problems, MXD_ERROR_MEMORY, &itself, "memory ran out while the audio file was being opened");
 }
 
-/* ---- What the header promises -------------------------------------------- */
-
-typedef struct header {
-    bool known;              /* it begins like a kind of audio file that there is */
-    bool bw64;               /* ITU-R BS.2088; libsndfile 1.2 does not know the name */
-    bool has_data;           /* of the chunked kinds: a chunk of samples was found */
-    uint64_t data_promised;  /* bytes of samples; 0 = not told */
-    uint64_t data_held;      /* of these, how many lie before the file's end */
-    uint32_t bytes_per_frame; /* 0 = unknown or packed */
-    uint32_t wave_mask;
-} header;
-
-typedef struct bytes {
-    int file;
-    uint64_t size;
-    bool big_endian;
-} bytes;
-
-static bool fetch(const bytes *from, uint64_t offset, void *to, size_t size)
-{
-    return offset <= from->size && size <= from->size - offset &&
-           pread(from->file, to, size, (off_t)offset) == (ssize_t)size;
-}
-
-static uint64_t number(const bytes *from, const unsigned char *digits, int num_digits)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < num_digits; i++)
-        value = value << 8 | digits[from->big_endian ? i : num_digits - 1 - i];
-    return value;
-}
-
-static void note_data(const bytes *from, uint64_t offset, uint64_t promised, header *found)
-{
-    uint64_t left = offset < from->size ? from->size - offset : 0;
-    found->has_data = true;
-    found->data_promised = promised;
-    found->data_held = promised < left ? promised : left;
-}
-
-/* Body of WAVE's fmt chunk: tag, channels, rate, bytes a second, bytes a frame, bits, and in the extensible form
- * (tag 0xFFFE) size, valid bits, channel mask, sub-format, whose first two bytes are the true tag. */
-static void read_wave_format(const bytes *from, uint64_t offset, uint64_t size, header *found)
-{
-    unsigned char body[40] = {0};
-    if (size < 16 || !fetch(from, offset, body, size < 40 ? 16 : 40))
-        return;
-    uint64_t tag = number(from, body, 2);
-    if (tag == 0xFFFE && size >= 40) {
-        found->wave_mask = (uint32_t)number(from, body + 20, 4);
-        tag = number(from, body + 24, 2);
-    }
-    if (tag == 1 || tag == 3) /* integer and float PCM */
-        found->bytes_per_frame = (uint32_t)number(from, body + 12, 2);
-}
-
-/* RIFF, RIFX, RF64 and BW64: EBU Tech 3285 and 3306, ITU-R BS.2088. */
-static void walk_riff(const bytes *from, header *found)
-{
-    uint64_t long_data = 0;
-    /* A chunk takes 8 bytes at least; the bound keeps a file of a million empty chunks from taking long. */
-    for (uint64_t offset = 12, i = 0; i < 4096; i++) {
-        unsigned char head[8], sizes[16];
-        if (!fetch(from, offset, head, 8))
-            return;
-        uint64_t size = number(from, head + 4, 4);
-        if (memcmp(head, "fmt ", 4) == 0)
-            read_wave_format(from, offset + 8, size, found);
-        else if (memcmp(head, "ds64", 4) == 0 && fetch(from, offset + 8, sizes, 16))
-            long_data = number(from, sizes + 8, 8);
-        else if (memcmp(head, "data", 4) == 0) {
-            /* All ones without ds64 is what programs write that could not go back to the header: up to the end. */
-            uint64_t promised = size != UINT32_MAX ? size : long_data ? long_data : 0;
-            note_data(from, offset + 8, promised, found);
-            return;
-        }
-        offset += 8 + size + (size & 1);
-    }
-}
-
-static void walk_aiff(const bytes *from, header *found)
-{
-    for (uint64_t offset = 12, i = 0; i < 4096; i++) {
-        unsigned char head[16];
-        if (!fetch(from, offset, head, 8))
-            return;
-        uint64_t size = number(from, head + 4, 4);
-        if (memcmp(head, "SSND", 4) == 0 && size >= 8) {
-            note_data(from, offset + 16, size - 8, found);
-            return;
-        }
-        offset += 8 + size + (size & 1);
-    }
-}
-
-/* Sony Wave64: 16-byte names, 8-byte sizes that count the chunk's own 24 bytes, chunks aligned to 8. */
-static void walk_w64(const bytes *from, header *found)
-{
-    for (uint64_t offset = 40, i = 0; i < 4096; i++) {
-        unsigned char head[24];
-        if (!fetch(from, offset, head, 24))
-            return;
-        uint64_t size = number(from, head + 16, 8);
-        if (size < 24 || size > UINT64_MAX / 2)
-            return;
-        if (memcmp(head, "fmt ", 4) == 0)
-            read_wave_format(from, offset + 24, size - 24, found);
-        else if (memcmp(head, "data", 4) == 0) {
-            note_data(from, offset + 24, size - 24, found);
-            return;
-        }
-        offset += (size + 7) & ~(uint64_t)7;
-    }
-}
-
-static header read_header(int file, uint64_t size)
-{
-    static const char *const others[] = {"fLaC", "OggS", "caff", "ID3\x03", "ID3\x04"};
-    header found = {0};
-    bytes from = {.file = file, .size = size};
-    unsigned char head[24] = {0};
-    if (!fetch(&from, 0, head, size < sizeof head ? (size_t)size : sizeof head))
-        return found;
-    bool wave = memcmp(head + 8, "WAVE", 4) == 0;
-    if (wave && (memcmp(head, "RIFF", 4) == 0 || memcmp(head, "RF64", 4) == 0 || memcmp(head, "BW64", 4) == 0)) {
-        found.known = true;
-        found.bw64 = memcmp(head, "BW64", 4) == 0;
-        walk_riff(&from, &found);
-    } else if (wave && memcmp(head, "RIFX", 4) == 0) {
-        found.known = from.big_endian = true;
-        walk_riff(&from, &found);
-    } else if (memcmp(head, "FORM", 4) == 0 && memcmp(head + 8, "AIF", 3) == 0) {
-        found.known = from.big_endian = true;
-        walk_aiff(&from, &found);
-    } else if (memcmp(head, "riff", 4) == 0) {
-        found.known = true;
-        walk_w64(&from, &found);
-    } else if (memcmp(head, ".snd", 4) == 0) {
-        found.known = from.big_endian = true;
-        uint64_t promised = number(&from, head + 8, 4);
-        note_data(&from, number(&from, head + 4, 4), promised != UINT32_MAX ? promised : 0, &found);
-    }
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        found.known = found.known || memcmp(head, others[i], 4) == 0;
-    return found;
-}
-
 /* ---- Opening ------------------------------------------------------------- */
 
 /* Opens the file, and refuses what is no readable file before libsndfile sees it (a pipe would hang it). */
@@ -249,9 +109,28 @@ static mxd_result open_regular(const char *path, const mxd_place *place, mxd_pro
     return result;
 }
 
-/* What libsndfile says of an open file, checked against what this program can use and the header's promise. */
-static mxd_result check_info(const SF_INFO *info, const header *found, const char *path, const mxd_place *place,
-                             mxd_problems *problems)
+/* An open file: libsndfile's, or a descriptor of ours where the file is plain. */
+typedef struct source {
+    SNDFILE *sndfile;
+    int file;                 /* -1: libsndfile has it */
+    mxd_audio_header header;
+    bool is_integer;          /* it holds no NaN */
+    mxd_audio_info info;
+} source;
+
+static void close_source(source *opened)
+{
+    if (opened->sndfile)
+        sf_close(opened->sndfile);
+    if (opened->file >= 0)
+        close(opened->file);
+    opened->sndfile = NULL;
+    opened->file = -1;
+}
+
+/* What is known of an open file, checked against what this program can use and the header's promise. */
+static mxd_result check_info(const SF_INFO *info, const mxd_audio_header *found, const char *path,
+                             const mxd_place *place, mxd_problems *problems)
 {
     if (info->channels < 1 || info->channels > MXD_AUDIO_MAX_CHANNELS)
         return complain(problems, place, path, "has %d channels; 1 to %d can be read", info->channels,
@@ -261,13 +140,11 @@ static mxd_result check_info(const SF_INFO *info, const header *found, const cha
                         MIN_RATE_HZ, MAX_RATE_HZ);
     if (found->data_held < found->data_promised) {
         uint64_t size = found->bytes_per_frame;
-        if (size)
-            return complain(problems, place, path,
-                            "is truncated: its header promises %" PRIu64 " frames, the file holds %" PRIu64,
-                            found->data_promised / size, found->data_held / size);
         return complain(problems, place, path,
-                        "is truncated: its header promises %" PRIu64 " bytes of audio, the file holds %" PRIu64,
-                        found->data_promised, found->data_held);
+                        "is truncated: its header promises %" PRIu64 " %s, the file holds %" PRIu64
+                        " (samples begin at byte %" PRIu64 ")",
+                        found->data_promised / (size ? size : 1), size ? "frames" : "bytes of audio",
+                        found->data_held / (size ? size : 1), found->data_at);
     }
     if (info->frames <= 0)
         return complain(problems, place, path, "holds no audio (0 frames): it is empty or was truncated");
@@ -286,57 +163,81 @@ static bool last_frame_readable(SNDFILE *file, const SF_INFO *info)
     return sf_seek(file, info->frames - 1, SEEK_SET) == info->frames - 1 && sf_readf_float(file, frame, 1) == 1;
 }
 
+static bool is_integer_pcm(int format)
+{
+    int kind = format & SF_FORMAT_SUBMASK;
+    return kind == SF_FORMAT_PCM_S8 || kind == SF_FORMAT_PCM_U8 || kind == SF_FORMAT_PCM_16 ||
+           kind == SF_FORMAT_PCM_24 || kind == SF_FORMAT_PCM_32;
+}
+
+/* Why libsndfile could not open it, as far as the header tells. */
+static mxd_result complain_of_header(const mxd_audio_header *found, const char *path, const mxd_place *place,
+                                     mxd_problems *problems)
+{
+    char fault[sizeof found->fault + 8] = "";
+    if (found->fault[0])
+        snprintf(fault, sizeof fault, " (%s)", found->fault);
+    if (!found->known)
+        return complain(problems, place, path, "is not an audio file of a kind that can be read");
+    if (found->data_held < found->data_promised)
+        return complain(problems, place, path, "is truncated, and its header is damaged%s", fault);
+    if (found->bw64)
+        return complain(problems, place, path, "is BW64 that is damaged or packed%s; convert it to WAV or RF64", fault);
+    return complain(problems, place, path, "is damaged or truncated, or packed in a way that cannot be read%s", fault);
+}
+
 /*
  * Opens, checks and describes. prove: the last frame of a packed format is read too (readers need not: the session's
  * check has done so, and a cut file shows when it ends early).
  */
 static mxd_result open_audio(const char *path, bool prove, const mxd_place *place, mxd_problems *problems,
-                             SNDFILE **file, SF_INFO *info, mxd_audio_info *described)
+                             source *opened)
 {
-    int handle = -1;
     uint64_t size = 0;
-    mxd_result result = open_regular(path, place, problems, &handle, &size);
+    *opened = (source){.file = -1};
+    mxd_result result = open_regular(path, place, problems, &opened->file, &size);
     if (result)
         return result;
-    header found = read_header(handle, size);
-    *info = (SF_INFO){0};
-    /* libsndfile closes the handle with the file, and also where opening fails. */
-    *file = sf_open_fd(handle, SFM_READ, info, SF_TRUE);
-    if (!*file) {
-        if (!found.known)
-            return complain(problems, place, path, "is not an audio file of a kind that can be read");
-        if (found.bw64)
-            return complain(problems, place, path, "is BW64, which cannot be read yet; convert it to WAV or RF64");
-        if (found.data_held < found.data_promised)
-            return complain(problems, place, path, "is truncated, and its header is damaged");
-        return complain(problems, place, path, "is damaged or truncated, or packed in a way that cannot be read");
+    const mxd_audio_header *found = &opened->header;
+    opened->header = mxd_audio_header_read(opened->file, size);
+    SF_INFO info = {0};
+    if (found->plain) {
+        info = (SF_INFO){.frames = (sf_count_t)found->num_frames, .samplerate = (int)found->sample_rate,
+                         .channels = (int)found->num_channels, .seekable = 1};
+        opened->is_integer = found->encoding != MXD_WAVE_F32 && found->encoding != MXD_WAVE_F64;
+    } else {
+        /* libsndfile closes the descriptor with the file, and also where opening fails. */
+        opened->sndfile = sf_open_fd(opened->file, SFM_READ, &info, SF_TRUE);
+        opened->file = -1;
+        if (!opened->sndfile)
+            return complain_of_header(found, path, place, problems);
+        opened->is_integer = is_integer_pcm(info.format);
     }
-    result = check_info(info, &found, path, place, problems);
-    if (!result && prove && !found.bytes_per_frame && !last_frame_readable(*file, info))
+    result = check_info(&info, found, path, place, problems);
+    if (!result && prove && !found->bytes_per_frame && !last_frame_readable(opened->sndfile, &info))
         result = complain(problems, place, path,
                           "is truncated or damaged: its header promises %" PRId64 " frames, the last cannot be read",
-                          (int64_t)info->frames);
+                          (int64_t)info.frames);
     if (result) {
-        sf_close(*file);
-        *file = NULL;
+        close_source(opened);
         return result;
     }
-    *described = (mxd_audio_info){
-        .sample_rate = (uint32_t)info->samplerate,
-        .num_channels = (uint32_t)info->channels,
-        .num_frames = (uint64_t)info->frames,
-        .wave_mask = found.wave_mask,
+    opened->info = (mxd_audio_info){
+        .sample_rate = (uint32_t)info.samplerate,
+        .num_channels = (uint32_t)info.channels,
+        .num_frames = (uint64_t)info.frames,
+        .wave_mask = found->wave_mask,
     };
     return MXD_OK;
 }
 
 mxd_result mxd_audio_probe(const char *path, const mxd_place *place, mxd_problems *problems, mxd_audio_info *info)
 {
-    SNDFILE *file;
-    SF_INFO details;
-    mxd_result result = open_audio(path, true, place, problems, &file, &details, info);
+    source opened;
+    mxd_result result = open_audio(path, true, place, problems, &opened);
     if (!result)
-        sf_close(file);
+        *info = opened.info;
+    close_source(&opened);
     return result;
 }
 
@@ -353,13 +254,16 @@ struct mxd_audio_reader {
     char *path;
     mxd_problems *problems;
     mxd_non_finite non_finite;
-    bool may_be_non_finite;    /* false for integer PCM: it has no NaN */
-    SNDFILE *file;
+    source source;
     mxd_audio_info info;
+    mxd_sample_format format;  /* of what a plain file holds, unless that is doubles */
+    bool as_it_lies;           /* a plain file whose samples have such a format */
+    mxd_unpack_function *unpack;
     uint64_t position;         /* next frame to decode, at the file's rate */
     uint64_t frames_left;      /* of the stream, at the session's rate; then silence */
     uint32_t chunk_frames;
-    float *interleaved;        /* [chunk_frames][channels] */
+    void *interleaved;         /* [chunk_frames][channels]: floats, or what a plain file holds */
+    void *doubles;             /* the same of a file of doubles, before they are rounded */
     /* Only where the rates differ: */
     soxr_t resampler;
     uint64_t silence_before;   /* frames that the resampler gets before the file's first */
@@ -377,13 +281,6 @@ static uint32_t greatest_common_divisor(uint32_t a, uint32_t b)
         b = rest;
     }
     return a;
-}
-
-static bool is_integer_pcm(int format)
-{
-    int kind = format & SF_FORMAT_SUBMASK;
-    return kind == SF_FORMAT_PCM_S8 || kind == SF_FORMAT_PCM_U8 || kind == SF_FORMAT_PCM_16 ||
-           kind == SF_FORMAT_PCM_24 || kind == SF_FORMAT_PCM_32;
 }
 
 static mxd_result treat_non_finite(mxd_audio_reader *reader, float *samples, size_t num_frames)
@@ -405,17 +302,38 @@ static mxd_result treat_non_finite(mxd_audio_reader *reader, float *samples, siz
     return MXD_OK;
 }
 
-/* Decodes num_frames frames, which the file must have, and checks them. */
-static mxd_result decode(mxd_audio_reader *reader, float *interleaved, uint32_t num_frames)
+/* Whole frames of a plain file, as they lie in it; returns how many there were. */
+static uint64_t read_packed_frames(mxd_audio_reader *reader, void *frames, uint32_t num_frames)
 {
-    sf_count_t got = sf_readf_float(reader->file, interleaved, num_frames);
-    uint64_t done = got > 0 ? (uint64_t)got : 0;
+    const mxd_audio_header *header = &reader->source.header;
+    uint64_t offset = header->data_at + reader->position * header->bytes_per_frame;
+    size_t size = (size_t)num_frames * header->bytes_per_frame;
+    return mxd_wave_read_bytes(reader->source.file, offset, frames, size) / header->bytes_per_frame;
+}
+
+/*
+ * The next num_frames frames, which the file must have, as the file has them where that is a format, else as floats;
+ * floats are checked.
+ */
+static mxd_result decode(mxd_audio_reader *reader, void *interleaved, uint32_t num_frames)
+{
+    size_t num_samples = (size_t)num_frames * reader->info.num_channels;
+    uint64_t done = 0;
+    if (reader->as_it_lies) {
+        done = read_packed_frames(reader, interleaved, num_frames);
+    } else if (reader->doubles) {
+        done = read_packed_frames(reader, reader->doubles, num_frames);
+        if (done == num_frames)
+            mxd_wave_round_doubles(reader->doubles, num_samples, interleaved);
+    } else {
+        sf_count_t got = sf_readf_float(reader->source.sndfile, interleaved, num_frames);
+        done = got > 0 ? (uint64_t)got : 0;
+    }
     if (done < num_frames)
         return complain(reader->problems, NULL, reader->path,
                         "ends or is damaged at frame %" PRIu64 ", but its header promises %" PRIu64 " frames",
                         reader->position + done, reader->info.num_frames);
-    size_t num_samples = (size_t)num_frames * reader->info.num_channels;
-    if (reader->may_be_non_finite && mxd_any_non_finite(interleaved, num_samples)) {
+    if (!reader->source.is_integer && mxd_any_non_finite(interleaved, num_samples)) {
         mxd_result result = treat_non_finite(reader, interleaved, num_frames);
         if (result)
             return result;
@@ -424,33 +342,23 @@ static mxd_result decode(mxd_audio_reader *reader, float *interleaved, uint32_t 
     return MXD_OK;
 }
 
-/* One channel out of interleaved frames; the common widths apart, so that the compiler can use shuffles. */
-static void pick_channel(const float *restrict interleaved, uint32_t num_channels, uint32_t channel,
-                         uint32_t num_frames, float *restrict to)
-{
-    interleaved += channel;
-    if (num_channels == 2)
-        for (uint32_t i = 0; i < num_frames; i++)
-            to[i] = interleaved[2 * (size_t)i];
-    else
-        for (uint32_t i = 0; i < num_frames; i++)
-            to[i] = interleaved[num_channels * (size_t)i];
-}
-
 /* Straight from the file into channels from frame at on. */
 static mxd_result read_plain(mxd_audio_reader *reader, float *const *channels, uint32_t at, uint32_t num_frames)
 {
     uint32_t num_channels = reader->info.num_channels;
     for (uint32_t done = 0; done < num_frames;) {
         uint32_t count = num_frames - done < reader->chunk_frames ? num_frames - done : reader->chunk_frames;
-        bool direct = num_channels == 1 && channels[0];
-        float *to = direct ? channels[0] + at + done : reader->interleaved;
+        bool direct = num_channels == 1 && channels[0] && reader->format == MXD_SAMPLES_F32;
+        void *to = direct ? channels[0] + at + done : reader->interleaved;
         mxd_result result = decode(reader, to, count);
         if (result)
             return result;
+        mxd_unpack_lane wanted[MXD_AUDIO_MAX_CHANNELS];
+        uint32_t num_wanted = 0;
         for (uint32_t channel = 0; !direct && channel < num_channels; channel++)
             if (channels[channel])
-                pick_channel(to, num_channels, channel, count, channels[channel] + at + done);
+                wanted[num_wanted++] = (mxd_unpack_lane){channels[channel] + at + done, channel, 1.0};
+        reader->unpack(to, reader->format, num_channels, count, wanted, num_wanted);
         done += count;
     }
     return MXD_OK;
@@ -523,6 +431,15 @@ static mxd_result read_resampled(mxd_audio_reader *reader, float *const *channel
     return MXD_OK;
 }
 
+/* Makes frame `position` of the file the next one. */
+static mxd_result seek(mxd_audio_reader *reader, uint64_t position)
+{
+    reader->position = position;
+    if (reader->source.sndfile && sf_seek(reader->source.sndfile, (sf_count_t)position, SEEK_SET) < 0)
+        return complain(reader->problems, NULL, reader->path, "cannot be read from frame %" PRIu64 " on", position);
+    return MXD_OK;
+}
+
 static mxd_result start_resampler(mxd_audio_reader *reader, uint32_t sample_rate, uint64_t first_frame)
 {
     uint32_t file_rate = reader->info.sample_rate;
@@ -546,15 +463,32 @@ static mxd_result start_resampler(mxd_audio_reader *reader, uint32_t sample_rate
     if (sample_rate > file_rate) /* so many input frames in output frames */
         pre_roll = pre_roll * sample_rate / file_rate + 1;
     uint64_t steps_back = pre_roll / output_step + 1, steps = first_frame / output_step;
-    if (steps >= steps_back)
-        reader->position = (steps - steps_back) * input_step;
-    else
+    if (steps < steps_back)
         reader->silence_before = (steps_back - steps) * input_step;
-    if (sf_seek(reader->file, (sf_count_t)reader->position, SEEK_SET) < 0)
-        return complain(reader->problems, NULL, reader->path, "cannot be read from frame %" PRIu64 " on",
-                        reader->position);
+    mxd_result result = seek(reader, steps < steps_back ? 0 : (steps - steps_back) * input_step);
+    if (result)
+        return result;
     reader->input_start = reader->chunk_frames; /* empty */
     return read_resampled(reader, NULL, first_frame - steps * output_step + steps_back * output_step);
+}
+
+/* Buffers for a chunk, by what the file holds. */
+static mxd_result prepare_decoding(mxd_audio_reader *reader)
+{
+    uint32_t num_channels = reader->info.num_channels;
+    const mxd_audio_header *header = &reader->source.header;
+    reader->unpack = mxd_cpu_best()->unpack;
+    reader->format = MXD_SAMPLES_F32;
+    reader->as_it_lies = header->plain && mxd_wave_sample_format(header->encoding, &reader->format);
+    reader->chunk_frames = CHUNK_SAMPLES / num_channels > MIN_CHUNK_FRAMES ? CHUNK_SAMPLES / num_channels
+                                                                           : MIN_CHUNK_FRAMES;
+    size_t num_samples = (size_t)reader->chunk_frames * num_channels;
+    reader->interleaved = malloc(num_samples * sizeof(float));
+    if (header->plain && !reader->as_it_lies)
+        reader->doubles = malloc(num_samples * sizeof(double));
+    if (!reader->interleaved || (header->plain && !reader->as_it_lies && !reader->doubles))
+        return out_of_memory(reader->problems, reader->path);
+    return MXD_OK;
 }
 
 mxd_result mxd_audio_reader_open(const char *path, uint32_t sample_rate, uint64_t first_frame,
@@ -562,42 +496,32 @@ mxd_result mxd_audio_reader_open(const char *path, uint32_t sample_rate, uint64_
 {
     *result = NULL;
     mxd_result status;
-    SF_INFO details;
     mxd_audio_reader *reader = calloc(1, sizeof *reader);
     if (!reader)
         return out_of_memory(problems, path);
     reader->problems = problems;
     reader->non_finite = non_finite;
+    reader->source.file = -1;
     reader->path = strdup(path);
     if (!reader->path) {
         status = out_of_memory(problems, path);
         goto fail;
     }
-    status = open_audio(path, false, NULL, problems, &reader->file, &details, &reader->info);
+    status = open_audio(path, false, NULL, problems, &reader->source);
     if (status)
         goto fail;
-    reader->may_be_non_finite = !is_integer_pcm(details.format);
-    uint32_t num_channels = reader->info.num_channels;
-    reader->chunk_frames = CHUNK_SAMPLES / num_channels > MIN_CHUNK_FRAMES ? CHUNK_SAMPLES / num_channels
-                                                                           : MIN_CHUNK_FRAMES;
-    reader->interleaved = malloc((size_t)reader->chunk_frames * num_channels * sizeof(float));
-    if (!reader->interleaved) {
-        status = out_of_memory(problems, path);
+    reader->info = reader->source.info;
+    status = prepare_decoding(reader);
+    if (status)
         goto fail;
-    }
     uint64_t length = mxd_audio_frames_at(reader->info.num_frames, reader->info.sample_rate, sample_rate);
     reader->frames_left = first_frame < length ? length - first_frame : 0;
-    if (reader->frames_left && reader->info.sample_rate != sample_rate) {
+    if (reader->frames_left && reader->info.sample_rate != sample_rate)
         status = start_resampler(reader, sample_rate, first_frame);
-        if (status)
-            goto fail;
-    } else if (reader->frames_left) {
-        reader->position = first_frame;
-        if (sf_seek(reader->file, (sf_count_t)first_frame, SEEK_SET) < 0) {
-            status = complain(problems, NULL, path, "cannot be read from frame %" PRIu64 " on", first_frame);
-            goto fail;
-        }
-    }
+    else if (reader->frames_left)
+        status = seek(reader, first_frame);
+    if (status)
+        goto fail;
     *result = reader;
     return MXD_OK;
 fail:
@@ -609,11 +533,11 @@ void mxd_audio_reader_close(mxd_audio_reader *reader)
 {
     if (!reader)
         return;
-    if (reader->file)
-        sf_close(reader->file);
+    close_source(&reader->source);
     if (reader->resampler)
         soxr_delete(reader->resampler);
     free(reader->interleaved);
+    free(reader->doubles);
     free(reader->input);
     free(reader->output);
     free(reader->path);
@@ -636,6 +560,24 @@ mxd_result mxd_audio_reader_read(mxd_audio_reader *reader, float *const *channel
     for (uint32_t channel = 0; count < num_frames && channel < reader->info.num_channels; channel++)
         if (channels[channel])
             memset(channels[channel] + count, 0, (num_frames - count) * sizeof(float));
+    return MXD_OK;
+}
+
+bool mxd_audio_reader_packed(const mxd_audio_reader *reader, mxd_sample_format *format)
+{
+    *format = reader->format;
+    return reader->as_it_lies && !reader->resampler;
+}
+
+mxd_result mxd_audio_reader_read_packed(mxd_audio_reader *reader, void *frames, uint32_t num_frames)
+{
+    size_t frame_bytes = reader->source.header.bytes_per_frame;
+    uint32_t count = reader->frames_left < num_frames ? (uint32_t)reader->frames_left : num_frames;
+    mxd_result result = decode(reader, frames, count);
+    if (result)
+        return result;
+    reader->frames_left -= count;
+    memset((unsigned char *)frames + count * frame_bytes, 0, (num_frames - count) * frame_bytes);
     return MXD_OK;
 }
 

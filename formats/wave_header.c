@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-enum { TAG_PCM = 1, TAG_FLOAT = 3, TAG_EXTENSIBLE = 0xFFFE };
+const unsigned char mxd_wave_guid_rest[14] = {0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0x80,
+                                              0x00, 0x00, 0xAA, 0x00, 0x38, 0x9B, 0x71};
 
 typedef struct cursor {
     unsigned char *bytes;
@@ -25,14 +26,11 @@ static void put_name(cursor *to, const char *name)
 
 static void put_format(cursor *to, const mxd_wave_format *format)
 {
-    /* The sub-format's GUID is the tag and these 14 bytes (mmreg.h's KSDATAFORMAT_SUBTYPE_PCM and _IEEE_FLOAT). */
-    static const unsigned char guid_rest[14] = {0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0x80,
-                                                0x00, 0x00, 0xAA, 0x00, 0x38, 0x9B, 0x71};
-    uint32_t tag = format->bit_depth == 32 ? TAG_FLOAT : TAG_PCM;
+    uint32_t tag = format->bit_depth == 32 ? MXD_WAVE_TAG_FLOAT : MXD_WAVE_TAG_PCM;
     uint32_t frame_bytes = format->num_channels * format->bit_depth / 8;
     put_name(to, "fmt ");
-    put(to, format->extensible ? 40 : tag == TAG_FLOAT ? 18 : 16, 4);
-    put(to, format->extensible ? TAG_EXTENSIBLE : tag, 2);
+    put(to, format->extensible ? 40 : tag == MXD_WAVE_TAG_FLOAT ? 18 : 16, 4);
+    put(to, format->extensible ? MXD_WAVE_TAG_EXTENSIBLE : tag, 2);
     put(to, format->num_channels, 2);
     put(to, format->sample_rate, 4);
     put(to, (uint64_t)format->sample_rate * frame_bytes, 4);
@@ -43,9 +41,9 @@ static void put_format(cursor *to, const mxd_wave_format *format)
         put(to, format->bit_depth, 2);
         put(to, format->channel_mask, 4);
         put(to, tag, 2);
-        memcpy(to->bytes + to->size, guid_rest, sizeof guid_rest);
-        to->size += sizeof guid_rest;
-    } else if (tag == TAG_FLOAT) {
+        memcpy(to->bytes + to->size, mxd_wave_guid_rest, sizeof mxd_wave_guid_rest);
+        to->size += sizeof mxd_wave_guid_rest;
+    } else if (tag == MXD_WAVE_TAG_FLOAT) {
         put(to, 0, 2); /* every tag but PCM tells the size of its extension: none */
     }
 }

@@ -6,6 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* mmreg.h's WAVE_FORMAT_PCM, _IEEE_FLOAT, _EXTENSIBLE. */
+enum { MXD_WAVE_TAG_PCM = 1, MXD_WAVE_TAG_FLOAT = 3, MXD_WAVE_TAG_EXTENSIBLE = 0xFFFE };
+
+/* The extensible form's sub-format is a tag and these 14 bytes (KSDATAFORMAT_SUBTYPE_PCM and _IEEE_FLOAT). */
+extern const unsigned char mxd_wave_guid_rest[14];
+
 typedef struct mxd_wave_format {
     uint32_t sample_rate;
     uint32_t num_channels;

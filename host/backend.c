@@ -348,6 +348,22 @@ static mxd_result check_run(mxd_backend *backend, const mxd_step_run *run, uint3
     return MXD_OK;
 }
 
+/* What the frames are; silence (NULL) needs no description. */
+static mxd_result check_upload(const mxd_backend *backend, const mxd_upload *upload, uint32_t number)
+{
+    if (!upload->frames)
+        return MXD_OK;
+    if ((uint32_t)upload->format > MXD_SAMPLES_S32)
+        return wrong(backend, "upload, format: no such format of samples", number, (uint32_t)upload->format);
+    if (upload->num_channels == 0)
+        return wrong(backend, "upload, channels: frames without channels", number, 0);
+    if (upload->channel >= upload->num_channels)
+        return wrong(backend, "upload, channel: no such channel", number, upload->channel);
+    if (!isfinite(upload->gain))
+        return wrong(backend, "upload, gain: a gain that is no number", number, upload->channel);
+    return MXD_OK;
+}
+
 static mxd_result check_block(mxd_backend *backend, const mxd_block *block)
 {
     if (block->num_frames == 0 || block->num_frames > backend->params.block_frames)
@@ -358,6 +374,9 @@ static mxd_result check_block(mxd_backend *backend, const mxd_block *block)
             return wrong(backend, "upload, lane: no such lane", i, block->uploads[i].lane);
         if (!put_lane(backend, uploads, block->uploads[i].lane))
             return wrong(backend, "upload, lane: uploaded twice", i, block->uploads[i].lane);
+        mxd_result result = check_upload(backend, &block->uploads[i], i);
+        if (result != MXD_OK)
+            return result;
     }
     for (uint32_t i = 0; i < block->num_runs; i++) {
         mxd_result result = check_run(backend, &block->runs[i], i, block->num_frames);

@@ -338,11 +338,17 @@ static void who_sounds_when(void **state)
                  {1200, 3, true},  {0, UINT64_C(1) << 62, true},
                  {1200, 0, false}, {1500, UINT64_C(1) << 62, false},
                  {100, 100, false}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (mxd_clips_sound(&track, cases[i].first, cases[i].count) != cases[i].sounds)
+    mxd_clip_player *player;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(mxd_clip_player_create(&track, RATE, NULL, &player), MXD_OK);
+        if (mxd_clip_player_sounds(player, cases[i].first, cases[i].count) != cases[i].sounds)
             fail_msg("%lu frames from %lu", (unsigned long)cases[i].count, (unsigned long)cases[i].first);
+        mxd_clip_player_destroy(player);
+    }
     mxd_track empty = track_of(NULL, 0, 3);
-    assert_false(mxd_clips_sound(&empty, 0, 100));
+    assert_int_equal(mxd_clip_player_create(&empty, RATE, NULL, &player), MXD_OK);
+    assert_false(mxd_clip_player_sounds(player, 0, 100));
+    mxd_clip_player_destroy(player);
     float *out = play(&empty, 5, 1000, 127);
     for (int i = 0; i < 3000; i++)
         assert_true(out[i] == 0.0f);
@@ -353,6 +359,132 @@ static void who_sounds_when(void **state)
     for (int i = 0; i < 3000; i++)
         assert_true(i >= 1000 && i < 1500 ? out[i] != 0.0f : out[i] == 0.0f);
     free(out);
+}
+
+/* Forward in time, with reads where it sounds and without, against every clip looked at. */
+static void who_sounds_as_time_goes(void **state)
+{
+    (void)state;
+    enum { NUM_CLIPS = 40, STEP = 700 };
+    mxd_clip clips[NUM_CLIPS];
+    uint64_t seed = 6;
+    for (int i = 0; i < NUM_CLIPS; i++) {
+        clips[i] = clip_of("mono.wav", (uint64_t)(60000.0f * (noise(&seed) + 1.0f)));
+        clips[i].num_frames = i % 7 ? 200 + 40 * (uint64_t)i : 9000;
+    }
+    mxd_track track = track_of(clips, NUM_CLIPS, 1);
+    for (uint64_t skip = 1; skip < 12; skip += 5)
+        for (int reading = 0; reading < 2; reading++) {
+            mxd_clip_player *player;
+            float out[STEP], *lane = out;
+            assert_int_equal(mxd_clip_player_create(&track, RATE, NULL, &player), MXD_OK);
+            for (uint64_t frame = 0; frame < 140000; frame += skip * STEP) {
+                bool sounds = false;
+                for (int i = 0; i < NUM_CLIPS; i++)
+                    sounds |= clips[i].start_frame < frame + STEP && clips[i].start_frame + clips[i].num_frames > frame;
+                if (mxd_clip_player_sounds(player, frame, STEP) != sounds)
+                    fail_msg("from %lu, every %lu blocks", (unsigned long)frame, (unsigned long)skip);
+                if (reading && sounds)
+                    assert_int_equal(mxd_clip_player_read(player, frame, STEP, &lane), MXD_OK);
+            }
+            mxd_clip_player_destroy(player);
+        }
+}
+
+/* ---- As they lie in the file ---------------------------------------------- */
+
+/* Unpacks a described lane by plain code: frames that are there as 16, 24, 32 bits or float. */
+static float unpacked(const mxd_upload *upload, uint32_t frame)
+{
+    static const uint32_t sizes[] = {4, 2, 3, 4};
+    uint32_t size = sizes[upload->format], bits = 0;
+    const unsigned char *bytes =
+        (const unsigned char *)upload->frames + (size_t)size * ((size_t)frame * upload->num_channels + upload->channel);
+    for (uint32_t i = 0; i < size; i++)
+        bits |= (uint32_t)bytes[i] << 8 * (4 - size + i);
+    float value;
+    if (upload->format == MXD_SAMPLES_F32)
+        memcpy(&value, &bits, sizeof value);
+    else
+        value = (float)(int32_t)bits * 0x1p-31f;
+    return (float)((double)value * upload->gain);
+}
+
+/* What is fetched in steps is, to the bit, what is read. Returns how many of the fetches were packed. */
+static uint32_t fetch_all(const mxd_track *track, uint32_t num_frames, uint32_t step)
+{
+    uint32_t num_lanes = track->strip.num_source_channels, num_packed = 0;
+    float *wanted = play(track, 0, num_frames, 4096);
+    float *room = malloc((size_t)step * num_lanes * sizeof *room); /* exactly: a sanitizer sees more */
+    mxd_clip_player *player = NULL;
+    assert_int_equal(mxd_clip_player_create(track, RATE, NULL, &player), MXD_OK);
+    for (uint32_t done = 0; done < num_frames; done += step) {
+        uint32_t count = num_frames - done < step ? num_frames - done : step;
+        mxd_upload lanes[8] = {{0}};
+        for (size_t i = 0; i < (size_t)step * num_lanes; i++)
+            room[i] = NAN;
+        assert_int_equal(mxd_clip_player_fetch(player, done, count, room, step, lanes), MXD_OK);
+        num_packed += lanes[0].num_channels != 1 || lanes[0].format != MXD_SAMPLES_F32 || lanes[0].gain != 1.0;
+        for (uint32_t lane = 0; lane < num_lanes; lane++)
+            for (uint32_t i = 0; i < count; i++) {
+                float here = unpacked(&lanes[lane], i), there = wanted[(size_t)lane * num_frames + done + i];
+                if (!(here == there))
+                    fail_msg("lane %u, frame %u, in steps of %u: %.9g, not %.9g", lane, done + i, step, (double)here,
+                             (double)there);
+            }
+    }
+    mxd_clip_player_destroy(player);
+    free(room);
+    free(wanted);
+    return num_packed;
+}
+
+static void packed_is_the_same(void **state)
+{
+    (void)state;
+    static const int subtypes[] = {SF_FORMAT_PCM_16, SF_FORMAT_PCM_24, SF_FORMAT_PCM_32, SF_FORMAT_FLOAT};
+    static const uint32_t steps[] = {128, 1009, 4096, 30001};
+    enum { NUM_FRAMES = 20000, FRAMES = 5003 };
+    float *samples = malloc(6 * FRAMES * sizeof *samples);
+    uint64_t seed = 8;
+    for (size_t i = 0; i < 6 * FRAMES; i++)
+        samples[i] = 0.9f * noise(&seed);
+    for (size_t s = 0; s < 4; s++)
+        for (uint32_t width = 1; width <= 6; width += width < 2 ? 1 : 4) {
+            make_file(in_folder("packed.wav"), SF_FORMAT_WAV | subtypes[s], RATE, width, samples, FRAMES);
+            /* Alone; with a gain; with fades; two that overlap; one that begins where another ends. */
+            mxd_clip clips[6];
+            static const uint64_t starts[] = {300, 5400, 9000, 9500, 13333, 13333 + 3000};
+            for (int i = 0; i < 6; i++) {
+                clips[i] = clip_of("packed.wav", starts[i]);
+                clips[i].num_frames = i < 2 ? 2900 : 3000;
+                clips[i].offset_frames = 17 * (uint64_t)i;
+            }
+            clips[1].gain_db = -4.2;
+            clips[2].fade_in = (mxd_fade){.num_frames = 1000, .curve = MXD_FADE_S_CURVE};
+            clips[4].fade_out = (mxd_fade){.num_frames = 900};
+            clips[5].gain_db = 2.5;
+            mxd_track track = track_of(clips, 6, width);
+            for (size_t k = 0; k < 4; k++) {
+                uint32_t num_packed = fetch_all(&track, NUM_FRAMES, steps[k]);
+                if (steps[k] == 128 && num_packed < 40)
+                    fail_msg("format %x, %u channels: only %u blocks were packed", subtypes[s], width, num_packed);
+            }
+            /* One channel of it alone on a mono track: packed where its file's frames fit a lane. */
+            for (int i = 0; i < 6; i++)
+                clips[i].channel = (int32_t)width - 1;
+            track = track_of(clips, 6, 1);
+            uint32_t num_packed = fetch_all(&track, NUM_FRAMES, 128);
+            bool fits = width * (s == 0 ? 2 : s == 1 ? 3 : 4) <= 4;
+            if ((num_packed > 0) != fits)
+                fail_msg("format %x, 1 of %u channels: %u blocks were packed", subtypes[s], width, num_packed);
+            /* A mono file on a wider track. */
+            if (width == 1) {
+                track = track_of(clips, 6, 5);
+                assert_true(fetch_all(&track, NUM_FRAMES, 1009) > 0);
+            }
+        }
+    free(samples);
 }
 
 /* Files of the test's folder that this process has open. */
@@ -463,6 +595,8 @@ int main(void)
         cmocka_unit_test(straight_copy),
         cmocka_unit_test(gaps_between_reads),
         cmocka_unit_test(who_sounds_when),
+        cmocka_unit_test(who_sounds_as_time_goes),
+        cmocka_unit_test(packed_is_the_same),
         cmocka_unit_test(few_files_open),
         cmocka_unit_test(bad_clips),
     };

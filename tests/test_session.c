@@ -117,7 +117,7 @@ static void test_clips(void **state)
          .problems = {{1, "/tracks/0/clips/0/file", "*missing.wav': there is no such file"},
                       {2, "/tracks/0/clips/1/file", "*empty.wav': is empty (0 bytes)"},
                       {3, "/tracks/0/clips/2/file", "*foreign.wav': is not an audio file of a kind that can be read"},
-                      {4, "/tracks/0/clips/3/file", "*truncated.wav': is truncated: its header promises 4800 frames, the file holds 478"}}},
+                      {4, "/tracks/0/clips/3/file", "*truncated.wav': is truncated: its header promises 4800 frames, the file holds 478 (samples begin at byte 80)"}}},
         {.tracks = "{\"name\": \"T\", \"clips\": [{\"file\": \"stereo.wav\", \"channel\": @12},\n"
                    "{\"file\": \"stereo.wav\", \"offset_s\": @22}, {\"file\": \"mono.wav\", \"start_s\": @310},\n"
                    "{\"file\": \"mono.wav\", \"offset_s\": 1.5, \"length_s\": @42}]}",

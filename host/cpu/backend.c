@@ -7,9 +7,12 @@
 #include "../clock.h"
 #include "kernels.h"
 #include "simd.h"
+#include "unpack.h"
 
 #include <stdio.h>
 #include <string.h>
+
+mxd_unpack_function MXD_CPU(mxd_unpack);
 
 typedef enum timing_index { TIME_EQ, TIME_CONVOLVE, TIME_MIX, TIME_UPLOAD, TIME_DOWNLOAD, NUM_TIMES } timing_index;
 
@@ -24,6 +27,7 @@ typedef struct cpu_backend {
     mxd_backend base;
     mxd_threads *threads;
     cpu_lanes lanes;
+    uint32_t *upload_jobs; /* one for each lane, and one more */
     cpu_step *steps;
     uint32_t num_steps;
     uint32_t capacity;
@@ -58,6 +62,7 @@ static void destroy(mxd_backend *backend)
     free(cpu->steps);
     mxd_threads_destroy(cpu->threads);
     free(cpu->lanes.samples);
+    free(cpu->upload_jobs);
     free(cpu);
 }
 
@@ -121,7 +126,8 @@ static mxd_result prepare(mxd_backend *backend)
 {
     cpu_backend *cpu = (cpu_backend *)backend;
     cpu->lanes.samples = MXD_CPU(mxd_aligned_zeros)(cpu->base.params.num_lanes * cpu->lanes.stride * sizeof(real));
-    return cpu->lanes.samples ? MXD_OK : out_of_memory(cpu, "lanes were made");
+    cpu->upload_jobs = calloc((size_t)cpu->base.params.num_lanes + 1, sizeof *cpu->upload_jobs);
+    return cpu->lanes.samples && cpu->upload_jobs ? MXD_OK : out_of_memory(cpu, "lanes were made");
 }
 
 static uint64_t memory(const mxd_backend *backend)
@@ -139,25 +145,45 @@ static uint64_t memory(const mxd_backend *backend)
 
 /* ---- Transfers ----------------------------------------------------------- */
 
+/* Lanes that one job unpacks at most: beyond it a job is too large to share out. */
+#define MAX_JOB_LANES 16u
+
 typedef struct cpu_transfer {
     const cpu_lanes *lanes;
     const mxd_block *block;
+    const uint32_t *jobs;
 } cpu_transfer;
 
-static void upload_one(void *user, uint32_t index, uint32_t thread)
+/* Several lanes in a row that take channels of the same frames are one job: `jobs[index]` is where its first is. */
+static bool shares_frames(const mxd_upload *a, const mxd_upload *b)
+{
+    return a->frames && a->frames == b->frames && a->format == b->format && a->num_channels == b->num_channels;
+}
+
+static uint32_t list_upload_jobs(const mxd_block *block, uint32_t *jobs)
+{
+    uint32_t num_jobs = 0;
+    for (uint32_t i = 0; i < block->num_uploads; i++)
+        if (i == 0 || i - jobs[num_jobs - 1] == MAX_JOB_LANES ||
+            !shares_frames(&block->uploads[i - 1], &block->uploads[i]))
+            jobs[num_jobs++] = i;
+    jobs[num_jobs] = block->num_uploads;
+    return num_jobs;
+}
+
+static void upload_job(void *user, uint32_t index, uint32_t thread)
 {
     (void)thread;
     const cpu_transfer *transfer = user;
-    const mxd_upload *upload = &transfer->block->uploads[index];
-    real *lane = lane_of(transfer->lanes, upload->lane);
-    uint32_t num_frames = transfer->block->num_frames;
-    if (!upload->frames) {
-        memset(lane, 0, num_frames * sizeof *lane);
-        return;
-    }
-    const float *frames = upload->frames;
-    for (uint32_t i = 0; i < num_frames; i++)
-        lane[i] = frames[i];
+    const mxd_upload *uploads = transfer->block->uploads + transfer->jobs[index];
+    uint32_t num_lanes = transfer->jobs[index + 1] - transfer->jobs[index], num_frames = transfer->block->num_frames;
+    mxd_unpack_lane lanes[MAX_JOB_LANES];
+    for (uint32_t i = 0; i < num_lanes; i++)
+        lanes[i] = (mxd_unpack_lane){lane_of(transfer->lanes, uploads[i].lane), uploads[i].channel, uploads[i].gain};
+    if (uploads->frames)
+        MXD_CPU(mxd_unpack)(uploads->frames, uploads->format, uploads->num_channels, num_frames, lanes, num_lanes);
+    else
+        memset(lanes[0].samples, 0, num_frames * sizeof(real));
 }
 
 static void download_one(void *user, uint32_t index, uint32_t thread)
@@ -189,9 +215,9 @@ static void run_step(cpu_backend *cpu, const mxd_step_run *run, uint32_t num_fra
 static mxd_result submit(mxd_backend *backend, const mxd_block *block, uint64_t *ticket)
 {
     cpu_backend *cpu = (cpu_backend *)backend;
-    cpu_transfer transfer = {&cpu->lanes, block};
+    cpu_transfer transfer = {&cpu->lanes, block, cpu->upload_jobs};
     double start_s = mxd_clock_s();
-    mxd_threads_run(cpu->threads, block->num_uploads, upload_one, &transfer);
+    mxd_threads_run(cpu->threads, list_upload_jobs(block, cpu->upload_jobs), upload_job, &transfer);
     add_time(cpu, TIME_UPLOAD, start_s, (uint64_t)block->num_frames * block->num_uploads);
 
     for (uint32_t i = 0; i < block->num_runs; i++)

@@ -8,6 +8,7 @@
 mxd_result MXD_CPU(mxd_backend_create)(const mxd_backend_params *params, mxd_problems *problems,
                                        mxd_backend **backend);
 extern const struct mxd_meter_kernels MXD_CPU(mxd_meter_kernels);
+mxd_unpack_function MXD_CPU(mxd_unpack);
 extern const mxd_cpu_variant MXD_CPU(mxd_cpu_variant);
 
 const mxd_cpu_variant MXD_CPU(mxd_cpu_variant) = {
@@ -25,4 +26,5 @@ const mxd_cpu_variant MXD_CPU(mxd_cpu_variant) = {
 #endif
     .create_backend = MXD_CPU(mxd_backend_create),
     .meter = &MXD_CPU(mxd_meter_kernels),
+    .unpack = MXD_CPU(mxd_unpack),
 };

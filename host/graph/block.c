@@ -4,7 +4,6 @@
  */
 #include "block.h"
 
-#include "../render/clips.h"
 #include "envelope.h"
 #include "routing.h"
 
@@ -246,13 +245,13 @@ static void decide_fold(mxd_graph *graph, mxd_chain *fold)
  * Chains in feeding order: active while their input sounds, and for their tail and a quarter more: what rings down to
  * -120 dB in its tail is then at -150 dB, so that where blocks are cut leaves no trace.
  */
-static void decide_activity(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames)
+static void decide_activity(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const mxd_upload *sources)
 {
     uint32_t num_strips = graph->num_chains - graph->num_folds;
     for (uint32_t i = 0; i < num_strips; i++) {
         mxd_chain *chain = &graph->chains[graph->chain_order[i]];
         bool was_active = chain->active;
-        chain->fed = chain->track ? mxd_clips_sound(chain->track, first_frame, num_frames)
+        chain->fed = chain->track ? chain->num_source_lanes && sources[chain->first_source_lane].frames
                                  : chain->input_mix != MXD_NO_INDEX &&
                                        mix_is_fed(graph, &graph->mixes[chain->input_mix]);
         if (chain->fed)
@@ -265,7 +264,7 @@ static void decide_activity(mxd_graph *graph, uint64_t first_frame, uint32_t num
         decide_fold(graph, &graph->chains[i]);
 }
 
-static void list_uploads(mxd_graph *graph, const float *sources, mxd_block *block)
+static void list_uploads(mxd_graph *graph, const mxd_upload *sources, mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
     block->uploads = a->uploads;
@@ -274,13 +273,9 @@ static void list_uploads(mxd_graph *graph, const float *sources, mxd_block *bloc
         if (!chain->track || (!chain->active && !chain->hushed))
             continue;
         for (uint32_t j = 0; j < chain->num_source_lanes; j++) {
-            uint32_t source = chain->first_source_lane + j;
-            a->uploads[block->num_uploads++] = (mxd_upload){
-                .lane = graph->lanes[chain->first_lane + j].physical,
-                .frames = chain->active && chain->fed ? sources + (size_t)source * a->block_frames : NULL,
-                .num_channels = 1,
-                .gain = 1.0,
-            };
+            mxd_upload *upload = &a->uploads[block->num_uploads++];
+            *upload = sources[chain->first_source_lane + j];
+            upload->lane = graph->lanes[chain->first_lane + j].physical;
         }
     }
 }
@@ -529,11 +524,11 @@ static void list_downloads(mxd_graph *graph, uint32_t num_frames, float *outputs
     }
 }
 
-void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const float *sources, float *outputs,
-                     mxd_block *block)
+void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const mxd_upload *sources,
+                     float *outputs, mxd_block *block)
 {
     *block = (mxd_block){.num_frames = num_frames};
-    decide_activity(graph, first_frame, num_frames);
+    decide_activity(graph, first_frame, num_frames, sources);
     list_uploads(graph, sources, block);
     list_runs(graph, first_frame, num_frames, block);
     list_downloads(graph, num_frames, outputs, block);

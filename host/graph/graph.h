@@ -175,13 +175,13 @@ mxd_result mxd_graph_schedule(mxd_graph *graph);
 mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames);
 
 /*
- * Fills `block` with what the block at first_frame runs: uploads (their `frames`
- * point into sources, [source lane][block_frames], decoded for the tracks that
- * sound), runs, and downloads into outputs, [output lane][block_frames] in the
+ * Fills `block` with what the block at first_frame runs: uploads (sources, one a
+ * source lane, say with what; frames NULL on all lanes of a track that is silent;
+ * their .lane is set here), runs, and downloads into outputs, [output lane][block_frames] in the
  * order of graph->outputs. Output lanes that are silent are zeroed here instead.
  * Blocks come in order. The arrays belong to the graph, until the next call.
  */
-void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const float *sources,
+void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const mxd_upload *sources,
                      float *outputs, mxd_block *block);
 
 /* Bytes of host memory that attach takes for blocks of that size; UINT64_MAX: more than there are indices for. */

@@ -4,10 +4,14 @@
  * depend on how reads are cut, and a clip alone can be decoded straight into
  * the lanes. A clip that ends within a read is closed before the next is
  * opened: files open at once are never more than clips sounding at once.
+ *
+ * Most of the time one clip sounds by itself, from a plain file, without a
+ * fade: then its bytes go on as they are, and are unpacked where the lanes are.
  */
 #include "clips.h"
 
 #include "../../formats/audio_file.h"
+#include "../cpu/unpack.h"
 #include "../graph/envelope.h"
 
 #include <math.h>
@@ -68,16 +72,9 @@ static bool can_sound(const mxd_clip *clip)
     return clip->num_frames > 0 && mxd_gain_of_db(clip->gain_db) > 0.0;
 }
 
-bool mxd_clips_sound(const mxd_track *track, uint64_t first_frame, uint64_t num_frames)
+static bool is_over(const mxd_clip *clip, uint64_t frame)
 {
-    for (uint32_t i = 0; i < track->num_clips; i++) {
-        const mxd_clip *clip = &track->clips[i];
-        bool begun = clip->start_frame < first_frame || clip->start_frame - first_frame < num_frames;
-        bool over = clip->start_frame + clip->num_frames <= first_frame;
-        if (begun && !over && num_frames && can_sound(clip))
-            return true;
-    }
-    return false;
+    return clip->start_frame + clip->num_frames <= frame;
 }
 
 /* Whether a fade touches frames first.. of the clip. */
@@ -290,14 +287,27 @@ static mxd_result put_span(mxd_clip_player *player, sounding *from, float *const
     return MXD_OK;
 }
 
+/* The part of a read in which a clip sounds. */
+typedef struct span {
+    uint32_t begin, end;
+} span;
+
+static span span_of(const mxd_clip *clip, uint64_t first_frame, uint32_t num_frames)
+{
+    uint64_t clip_end = clip->start_frame + clip->num_frames, read_end = first_frame + num_frames;
+    return (span){
+        .begin = clip->start_frame > first_frame ? (uint32_t)(clip->start_frame - first_frame) : 0,
+        .end = (uint32_t)((clip_end < read_end ? clip_end : read_end) - first_frame),
+    };
+}
+
 /* The part of a clip that lies in the read. *written: frames of the lanes that hold something already; it grows. */
 static mxd_result play(mxd_clip_player *player, sounding *from, uint64_t first_frame, uint32_t num_frames,
                        float *const *lanes, uint32_t *written)
 {
     const mxd_clip *clip = from->clip;
-    uint64_t clip_end = clip->start_frame + clip->num_frames, read_end = first_frame + num_frames;
-    uint32_t begin = clip->start_frame > first_frame ? (uint32_t)(clip->start_frame - first_frame) : 0;
-    uint32_t end = (uint32_t)((clip_end < read_end ? clip_end : read_end) - first_frame);
+    span part = span_of(clip, first_frame, num_frames);
+    uint32_t begin = part.begin, end = part.end;
     mxd_result result = move_to(player, from, first_frame + begin - clip->start_frame);
     uint32_t shared_end = end < *written ? end : *written;
     for (uint32_t at = begin; !result && at < shared_end;) {
@@ -321,8 +331,7 @@ static void take_up(mxd_clip_player *player, uint64_t first_frame, uint64_t end)
         player->active[player->num_active++] = (sounding){.clip = player->clips[player->next_clip++]};
     uint32_t kept = 0;
     for (uint32_t i = 0; i < player->num_active; i++) {
-        const mxd_clip *clip = player->active[i].clip;
-        if (clip->start_frame + clip->num_frames > first_frame)
+        if (!is_over(player->active[i].clip, first_frame))
             player->active[kept++] = player->active[i];
         else
             mxd_audio_reader_close(player->active[i].reader);
@@ -330,26 +339,113 @@ static void take_up(mxd_clip_player *player, uint64_t first_frame, uint64_t end)
     player->num_active = kept;
 }
 
-mxd_result mxd_clip_player_read(mxd_clip_player *player, uint64_t first_frame, uint32_t num_frames, float *const *lanes)
+bool mxd_clip_player_sounds(mxd_clip_player *player, uint64_t first_frame, uint64_t num_frames)
+{
+    for (uint32_t i = 0; i < player->num_active; i++)
+        if (!is_over(player->active[i].clip, first_frame))
+            return num_frames > 0;
+    while (player->next_clip < player->num_clips && is_over(player->clips[player->next_clip], first_frame))
+        player->next_clip++;
+    if (player->next_clip == player->num_clips || num_frames == 0)
+        return false;
+    uint64_t start = player->clips[player->next_clip]->start_frame;
+    return start < first_frame || start - first_frame < num_frames;
+}
+
+/* Closes the file of a clip that is over at frame end. */
+static void close_if_over(sounding *clip, uint64_t end)
+{
+    if (!is_over(clip->clip, end))
+        return;
+    mxd_audio_reader_close(clip->reader);
+    clip->reader = NULL;
+}
+
+static mxd_result check_time(const mxd_clip_player *player, uint64_t first_frame)
 {
     if (first_frame < player->position)
         return mxd_fail(player->problems, MXD_ERROR_ARGUMENT, NULL, "clips are read forward in time only");
+    return MXD_OK;
+}
+
+mxd_result mxd_clip_player_read(mxd_clip_player *player, uint64_t first_frame, uint32_t num_frames, float *const *lanes)
+{
+    mxd_result result = check_time(player, first_frame);
+    if (result)
+        return result;
     uint64_t end = first_frame + num_frames;
     uint32_t written = 0;
     take_up(player, first_frame, end);
     for (uint32_t i = 0; i < player->num_active; i++) {
         sounding *clip = &player->active[i];
-        mxd_result result = play(player, clip, first_frame, num_frames, lanes, &written);
+        result = play(player, clip, first_frame, num_frames, lanes, &written);
         if (result)
             return result;
-        if (clip->clip->start_frame + clip->clip->num_frames <= end) {
-            mxd_audio_reader_close(clip->reader);
-            clip->reader = NULL;
-        }
+        close_if_over(clip, end);
     }
     for (uint32_t lane = 0; lane < player->num_lanes; lane++)
         memset(lanes[lane] + written, 0, (num_frames - written) * sizeof(float));
     player->position = end;
     take_up(player, end, 0);
     return MXD_OK;
+}
+
+/* ---- As they lie in the file ---------------------------------------------- */
+
+/* The frames of the one clip that sounds, packed; *done = false where they are not to be had so. */
+static mxd_result fetch_packed(mxd_clip_player *player, uint64_t first_frame, uint32_t num_frames, void *room,
+                               mxd_upload *lanes, bool *done)
+{
+    *done = false;
+    take_up(player, first_frame, first_frame + num_frames);
+    if (player->num_active != 1)
+        return MXD_OK;
+    sounding *from = &player->active[0];
+    const mxd_clip *clip = from->clip;
+    span part = span_of(clip, first_frame, num_frames);
+    uint64_t position = first_frame + part.begin - clip->start_frame;
+    mxd_sample_format format;
+    if (fades(clip, position, part.end - part.begin))
+        return MXD_OK;
+    mxd_result result = move_to(player, from, position);
+    if (result || !mxd_audio_reader_packed(from->reader, &format))
+        return result;
+    size_t frame_bytes = (size_t)mxd_sample_bytes(format) * clip->file_channels;
+    if (frame_bytes > player->num_lanes * sizeof(float))
+        return MXD_OK;
+    unsigned char *bytes = room;
+    memset(bytes, 0, part.begin * frame_bytes);
+    memset(bytes + part.end * frame_bytes, 0, (num_frames - part.end) * frame_bytes);
+    result = mxd_audio_reader_read_packed(from->reader, bytes + part.begin * frame_bytes, part.end - part.begin);
+    from->position += part.end - part.begin;
+    for (uint32_t lane = 0; lane < player->num_lanes; lane++)
+        lanes[lane] = (mxd_upload){
+            .frames = room,
+            .format = format,
+            .num_channels = clip->file_channels,
+            .channel = clip->channel >= 0 ? (uint32_t)clip->channel : clip->file_channels == 1 ? 0 : lane,
+            .gain = mxd_gain_of_db(clip->gain_db),
+        };
+    close_if_over(from, first_frame + num_frames);
+    player->position = first_frame + num_frames;
+    take_up(player, first_frame + num_frames, 0);
+    *done = true;
+    return result;
+}
+
+mxd_result mxd_clip_player_fetch(mxd_clip_player *player, uint64_t first_frame, uint32_t num_frames, float *room,
+                                 uint32_t lane_frames, mxd_upload *lanes)
+{
+    bool done;
+    mxd_result result = check_time(player, first_frame);
+    if (!result)
+        result = fetch_packed(player, first_frame, num_frames, room, lanes, &done);
+    if (result || done)
+        return result;
+    float *decoded[MXD_AUDIO_MAX_CHANNELS];
+    for (uint32_t lane = 0; lane < player->num_lanes; lane++) {
+        decoded[lane] = room + (size_t)lane * lane_frames;
+        lanes[lane] = (mxd_upload){.frames = decoded[lane], .num_channels = 1, .gain = 1.0};
+    }
+    return mxd_clip_player_read(player, first_frame, num_frames, decoded);
 }

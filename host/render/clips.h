@@ -6,6 +6,7 @@
 #ifndef MXD_RENDER_CLIPS_H
 #define MXD_RENDER_CLIPS_H
 
+#include "../backend.h"
 #include "../session/session.h"
 
 typedef struct mxd_clip_player mxd_clip_player;
@@ -19,8 +20,11 @@ mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, 
 /* Accepts NULL. */
 void mxd_clip_player_destroy(mxd_clip_player *player);
 
-/* Whether any clip sounds in [first_frame, first_frame + num_frames). Thread-safe; needs no player. */
-bool mxd_clips_sound(const mxd_track *track, uint64_t first_frame, uint64_t num_frames);
+/*
+ * Whether any clip sounds in [first_frame, first_frame + num_frames). It goes forward in time like reading, and
+ * takes no time that grows with the number of clips.
+ */
+bool mxd_clip_player_sounds(mxd_clip_player *player, uint64_t first_frame, uint64_t num_frames);
 
 /*
  * Writes frames first_frame.. into lanes[0..num_source_channels)[0..num_frames).
@@ -33,6 +37,16 @@ bool mxd_clips_sound(const mxd_track *track, uint64_t first_frame, uint64_t num_
  */
 mxd_result mxd_clip_player_read(mxd_clip_player *player, uint64_t first_frame, uint32_t num_frames,
                                 float *const *lanes);
+
+/*
+ * mxd_clip_player_read as uploads: describes lanes[0..num_source_channels) but for their .lane. room has
+ * num_source_channels * lane_frames floats, lane_frames >= num_frames; the lanes' frames lie there, as the file has
+ * them where exactly one clip sounds, from plain PCM or float32 at the session's rate, without a fade, and its file's
+ * frames take no more bytes than the lanes; else decoded. Unpacking to float and applying the gain in double gives the
+ * decoded lane to the bit; unpacking to double is nearer to the truth by one or two roundings to float.
+ */
+mxd_result mxd_clip_player_fetch(mxd_clip_player *player, uint64_t first_frame, uint32_t num_frames, float *room,
+                                 uint32_t lane_frames, mxd_upload *lanes);
 
 /*
  * Gain of a rising fade at position i / num_frames: 0 at 0 and below, 1 at 1 and above; session.h has the curves. A

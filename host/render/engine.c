@@ -15,6 +15,12 @@
 /* More entries than any backend has. */
 #define MAX_TIMINGS 32
 
+/* A block of sources: uploads, one a source lane, and the room in which their frames lie, [lane][block_frames]. */
+typedef struct source_slot {
+    float *room;
+    mxd_upload *lanes;
+} source_slot;
+
 typedef struct output_slot {
     mxd_engine_block block;
     float *frames;
@@ -43,7 +49,7 @@ struct mxd_engine {
 
     pthread_mutex_t mutex;              /* guards all below */
     pthread_cond_t changed;
-    float *sources[MAX_SLOTS];
+    source_slot sources[MAX_SLOTS];
     uint32_t num_sources;
     uint64_t decoded;                   /* blocks decoded */
     uint64_t consumed;                  /* blocks whose sources may be overwritten */
@@ -67,7 +73,7 @@ typedef struct decode_job {
     mxd_engine *engine;
     uint64_t first_frame;
     uint32_t num_frames;
-    float *sources;
+    source_slot *slot;
     _Atomic mxd_result result;
 } decode_job;
 
@@ -76,12 +82,11 @@ static void decode_track(void *user, uint32_t index, uint32_t thread)
     (void)thread;
     decode_job *job = user;
     mxd_engine *engine = job->engine;
-    uint32_t chain_index = engine->sounding[index];
-    const mxd_chain *chain = &engine->plan.graph->chains[chain_index];
-    float *lanes[MXD_MAX_CHANNELS];
-    for (uint32_t i = 0; i < chain->num_source_lanes; i++)
-        lanes[i] = job->sources + (size_t)(chain->first_source_lane + i) * engine->plan.block_frames;
-    mxd_result result = mxd_clip_player_read(engine->players[chain_index], job->first_frame, job->num_frames, lanes);
+    uint32_t chain_index = engine->sounding[index], block_frames = engine->plan.block_frames;
+    uint32_t first_lane = engine->plan.graph->chains[chain_index].first_source_lane;
+    mxd_result result = mxd_clip_player_fetch(engine->players[chain_index], job->first_frame, job->num_frames,
+                                              job->slot->room + (size_t)first_lane * block_frames, block_frames,
+                                              job->slot->lanes + first_lane);
     if (result != MXD_OK)
         job->result = result;
 }
@@ -92,13 +97,18 @@ static mxd_result decode_block(mxd_engine *engine, uint64_t index)
         .engine = engine,
         .first_frame = engine->start + index * engine->plan.block_frames,
         .num_frames = frames_of_block(engine, index),
-        .sources = engine->sources[index % engine->num_sources],
+        .slot = &engine->sources[index % engine->num_sources],
     };
     uint32_t count = 0;
     for (uint32_t i = 0; i < engine->plan.graph->num_chains; i++) {
         const mxd_chain *chain = &engine->plan.graph->chains[i];
-        if (chain->track && mxd_clips_sound(chain->track, job.first_frame, job.num_frames))
+        if (!chain->track)
+            continue;
+        if (mxd_clip_player_sounds(engine->players[i], job.first_frame, job.num_frames))
             engine->sounding[count++] = i;
+        else
+            for (uint32_t j = 0; j < chain->num_source_lanes; j++)
+                job.slot->lanes[chain->first_source_lane + j] = (mxd_upload){.frames = NULL};
     }
     mxd_threads_run(engine->decode_threads, count, decode_track, &job);
     return job.result;
@@ -169,7 +179,7 @@ static mxd_result submit_block(mxd_engine *engine, uint64_t index)
     };
     double begin_s = mxd_clock_s();
     mxd_block block;
-    mxd_graph_block(engine->plan.graph, first_frame, num_frames, engine->sources[index % engine->num_sources],
+    mxd_graph_block(engine->plan.graph, first_frame, num_frames, engine->sources[index % engine->num_sources].lanes,
                     output->frames, &block);
     engine->gains_s += mxd_clock_s() - begin_s;
     result = mxd_backend_submit(engine->plan.backend, &block, &output->ticket);
@@ -246,10 +256,12 @@ static mxd_result make_buffers(mxd_engine *engine)
 {
     const mxd_graph *graph = engine->plan.graph;
     size_t block_bytes = engine->plan.block_frames * sizeof(float);
+    size_t num_lanes = graph->num_source_lanes ? graph->num_source_lanes : 1;
     engine->num_sources = engine->plan.num_source_slots;
     engine->num_outputs = engine->plan.num_output_slots;
     for (uint32_t i = 0; i < engine->num_sources; i++)
-        if (!(engine->sources[i] = malloc(graph->num_source_lanes ? graph->num_source_lanes * block_bytes : 1)))
+        if (!(engine->sources[i].room = malloc(num_lanes * block_bytes)) ||
+            !(engine->sources[i].lanes = calloc(num_lanes, sizeof *engine->sources[i].lanes)))
             return MXD_ERROR_MEMORY;
     for (uint32_t i = 0; i < engine->num_outputs; i++)
         if (!(engine->outputs[i].frames = malloc(mxd_plan_output_lanes(graph) * block_bytes)))
@@ -324,7 +336,8 @@ void mxd_engine_destroy(mxd_engine *engine)
     free(engine->sounding);
     mxd_plan_destroy(&engine->plan); /* the backend first: it may still read sources and write outputs */
     for (uint32_t i = 0; i < MAX_SLOTS; i++) {
-        free(engine->sources[i]);
+        free(engine->sources[i].room);
+        free(engine->sources[i].lanes);
         free(engine->outputs[i].frames);
     }
     pthread_cond_destroy(&engine->changed);

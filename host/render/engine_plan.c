@@ -29,6 +29,7 @@ static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
         lanes += (uint64_t)plan->blocks_in_flight *
                  (plan->graph->num_source_lanes + mxd_plan_output_lanes(plan->graph)) * 5 / 4;
     uint64_t bytes = lanes * block_frames * sizeof(float), arrays = mxd_graph_array_bytes(plan->graph, block_frames);
+    bytes += (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes * sizeof(mxd_upload);
     return arrays < UINT64_MAX - bytes ? bytes + arrays : UINT64_MAX;
 }
 
