@@ -201,7 +201,7 @@ void mxd_null_result_destroy(mxd_null_result *result);
 /* ---- Measuring ---------------------------------------------------------- */
 
 typedef struct mxd_measure_result {
-    const char *layout;         /* BS.2051 name, or "mono" */
+    const char *layout;         /* BS.2051 name; "0+1+0" is mono */
     uint32_t num_channels;
     uint32_t sample_rate;
     uint64_t num_frames;

@@ -78,7 +78,7 @@ static uint64_t points_of(const mxd_route *route, uint32_t block_frames)
 static uint32_t edges_of(const mxd_route *route, uint32_t num_outputs)
 {
     if (route->kind == MXD_ROUTE_PAN)
-        return 2;
+        return route->pair[0] == route->pair[1] ? 1 : 2;
     if (route->kind == MXD_ROUTE_OBJECT)
         return num_outputs;
     uint32_t count = 0;
@@ -273,8 +273,8 @@ static void route_gains(const mxd_route *route, uint64_t frame, bool before, uin
         double pair[2];
         mxd_pan_gains(mxd_automation_value(route->pan, frame, before), route->num_channels, route->channel, pair);
         memset(gains, 0, num_outputs * sizeof *gains);
-        gains[route->pair[0]] = pair[0];
-        gains[route->pair[1]] = pair[1];
+        gains[route->pair[0]] += pair[0];
+        gains[route->pair[1]] += pair[1];
         break;
     }
     case MXD_ROUTE_OBJECT: {

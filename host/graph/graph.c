@@ -175,7 +175,10 @@ static mxd_route *add_strip_route(build *b, uint32_t mix, const mxd_strip *strip
     return route;
 }
 
-/* Mono by the sine/cosine law, stereo by balance, between outputs left and right of the mix. */
+/*
+ * Mono by the sine/cosine law, stereo by balance, between outputs left and right of the mix. Where both are one, a
+ * mono layout's loudspeaker, it gets the fold of the two.
+ */
 static void place_by_pan(mxd_route *route, const mxd_strip *strip, uint32_t channel, uint32_t left, uint32_t right)
 {
     route->pan = find_automation(strip, MXD_PARAMETER_PAN, 0);
@@ -183,14 +186,16 @@ static void place_by_pan(mxd_route *route, const mxd_strip *strip, uint32_t chan
     route->pair[1] = right;
     route->channel = channel;
     route->num_channels = strip->num_channels;
+    if (left == right)
+        route->gain *= MXD_MONO_FOLD;
     if (route->pan) {
         route->kind = MXD_ROUTE_PAN;
         return;
     }
     double gains[2];
     mxd_pan_gains(strip->place.pan, strip->num_channels, channel, gains);
-    route->fixed[left] = gains[0];
-    route->fixed[right] = gains[1];
+    route->fixed[left] += gains[0];
+    route->fixed[right] += gains[1];
 }
 
 /* One channel of a strip into a bus's input. panned: by the strip's place; otherwise (sends) centred. */
@@ -228,7 +233,9 @@ static mxd_result route_to_bus(build *b, const mxd_strip *strip, uint32_t chain,
 /* One strip into one layout's loudspeakers. */
 static mxd_result route_to_layout(build *b, const mxd_strip *strip, uint32_t chain, const mxd_layout_panner *target)
 {
-    int left = mxd_layout_channel(target->layout, "M+030"), right = mxd_layout_channel(target->layout, "M-030");
+    bool mono = target->layout->num_channels == 1;
+    int left = mono ? 0 : mxd_layout_channel(target->layout, "M+030");
+    int right = mono ? 0 : mxd_layout_channel(target->layout, "M-030");
     for (uint32_t channel = 0; channel < strip->num_channels; channel++) {
         mxd_route *route = add_strip_route(b, target->mix, strip, chain, channel, MXD_NO_INDEX);
         if (!route)

@@ -37,7 +37,7 @@ typedef struct mxd_route {
     const mxd_automation *levels[2];  /* fader and send, where they move; else NULL */
     double *fixed;                    /* FIXED: one an output; owned */
     const mxd_automation *pan;        /* PAN */
-    uint32_t pair[2];                 /* PAN: outputs that are left and right */
+    uint32_t pair[2];                 /* PAN: outputs that are left and right; one and the same in mono */
     uint32_t channel;                 /* PAN: 0 or 1 of num_channels */
     uint32_t num_channels;            /* PAN: 1 = sine/cosine law, 2 = balance */
     const mxd_object *object;         /* OBJECT */
