@@ -10,6 +10,7 @@
 #include "builder_internal.h"
 #include "envelope.h"
 #include "routing.h"
+#include "stems.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,8 @@ mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix)
         if (graph->lanes[target->routes[i].lane].depth > depth)
             depth = graph->lanes[target->routes[i].lane].depth;
     for (uint32_t i = 0; i < target->num_lanes; i++)
-        graph->lanes[target->lanes[i]].depth = depth + 1;
+        if (target->lanes[i] != MXD_NO_INDEX)
+            graph->lanes[target->lanes[i]].depth = depth + 1;
     operation->mix = mix;
     operation->depth = depth + 1;
     return MXD_OK;
@@ -273,8 +275,13 @@ static mxd_result route_strip(build *b, const mxd_strip *strip, uint32_t chain, 
         return result;
     if (strip->output >= 0)
         return route_to_bus(b, strip, chain, (uint32_t)strip->output, MXD_NO_INDEX);
-    for (uint32_t i = 0; i < b->graph->num_layouts && result == MXD_OK; i++)
-        result = route_to_layout(b, strip, chain, &b->graph->layouts[i]);
+    for (uint32_t i = 0; i < b->graph->num_layouts && result == MXD_OK; i++) {
+        const mxd_layout_panner *target = &b->graph->layouts[i];
+        uint32_t first_route = b->graph->mixes[target->mix].num_routes;
+        result = route_to_layout(b, strip, chain, target);
+        if (result == MXD_OK)
+            result = mxd_stems_build(b->graph, strip, target, first_route);
+    }
     return result;
 }
 
@@ -440,7 +447,7 @@ static mxd_result close_outputs(build *b)
     return result;
 }
 
-static mxd_result build_all(build *b, const uint32_t *deliverables, uint32_t num_deliverables)
+static mxd_result build_all(build *b, const uint32_t *deliverables, uint32_t num_deliverables, bool stems)
 {
     mxd_result result = mxd_routing_create(b->session, &b->routing);
     if (result != MXD_OK)
@@ -451,13 +458,24 @@ static mxd_result build_all(build *b, const uint32_t *deliverables, uint32_t num
     result = prepare_buses(b);
     if (result == MXD_OK)
         result = prepare_outputs(b, deliverables, num_deliverables);
+    if (result == MXD_OK && stems)
+        result = mxd_stems_list(b->graph);
     for (uint32_t i = 0; i < b->session->num_tracks && result == MXD_OK; i++)
         result = build_track(b, i);
     for (uint32_t i = 0; i < b->session->num_buses && result == MXD_OK; i++)
         result = build_bus(b, b->routing.bus_order[i]);
     if (result == MXD_OK)
         result = close_outputs(b);
+    mxd_stems_number(b->graph, mxd_graph_output_lanes(b->graph));
     return result;
+}
+
+uint32_t mxd_graph_output_lanes(const mxd_graph *graph)
+{
+    uint32_t count = graph->num_stem_lanes;
+    for (uint32_t i = 0; i < graph->num_outputs; i++)
+        count += graph->outputs[i].deliverable->layout->num_channels;
+    return count;
 }
 
 /* Tracks first; buses and then deliverables were numbered in feeding order by prepare_*. */
@@ -495,7 +513,7 @@ static mxd_result finish(build *b)
 }
 
 mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *deliverables, uint32_t num_deliverables,
-                            mxd_problems *problems, mxd_graph **out)
+                            bool stems, mxd_problems *problems, mxd_graph **out)
 {
     *out = NULL;
     mxd_graph *graph = calloc(1, sizeof *graph);
@@ -503,7 +521,7 @@ mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *delivera
         return MXD_ERROR_MEMORY;
     graph->session = session;
     build b = {.graph = graph, .session = session, .problems = problems};
-    mxd_result result = build_all(&b, deliverables, num_deliverables);
+    mxd_result result = build_all(&b, deliverables, num_deliverables, stems);
     if (result == MXD_OK)
         result = finish(&b);
     if (result == MXD_OK)
@@ -544,6 +562,7 @@ void mxd_graph_destroy(mxd_graph *graph)
     free(graph->steps);
     free(graph->layouts);
     free(graph->outputs);
+    free(graph->stems);
     free(graph->chains);
     free(graph->mixes);
     free(graph->operations);

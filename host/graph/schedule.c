@@ -47,7 +47,8 @@ static void find_lifetimes(mxd_graph *graph)
             for (uint32_t j = 0; j < mix->num_routes; j++)
                 touch(graph, mix->routes[j].lane, operation->depth);
             for (uint32_t j = 0; j < mix->num_lanes; j++)
-                write_lane(graph, mix->lanes[j], operation->depth);
+                if (mix->lanes[j] != MXD_NO_INDEX)
+                    write_lane(graph, mix->lanes[j], operation->depth);
             break;
         }
         }
@@ -58,6 +59,10 @@ static void find_lifetimes(mxd_graph *graph)
     for (uint32_t i = 0; i < graph->num_outputs; i++)
         for (uint32_t j = 0; j < graph->outputs[i].deliverable->layout->num_channels; j++)
             graph->lanes[graph->outputs[i].lanes[j]].last_depth = MXD_NO_INDEX;
+    for (uint32_t i = 0; i < graph->num_stems; i++)
+        for (uint32_t j = 0; j < graph->stems[i].layout->num_channels; j++)
+            if (graph->stems[i].outputs[j] != MXD_NO_INDEX)
+                graph->lanes[graph->mixes[graph->stems[i].mix].lanes[j]].last_depth = MXD_NO_INDEX;
 }
 
 static uint32_t deepest(const mxd_graph *graph)

@@ -11,23 +11,15 @@
 #define LARGEST_BLOCK (1u << 20)
 #define MAX_DEVICES 16
 
-uint32_t mxd_plan_output_lanes(const mxd_graph *graph)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < graph->num_outputs; i++)
-        count += graph->outputs[i].deliverable->layout->num_channels;
-    return count;
-}
-
 /* Bytes of sources, outputs and the block's description for a block size; UINT64_MAX = beyond all bounds. */
 static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
 {
+    uint32_t output_lanes = mxd_graph_output_lanes(plan->graph);
     uint64_t lanes = (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes +
-                     (uint64_t)plan->num_output_slots * mxd_plan_output_lanes(plan->graph);
+                     (uint64_t)plan->num_output_slots * output_lanes;
     /* A device's staging grows with the first blocks: every upload and download of a block, and a quarter more. */
     if (plan->kind == MXD_BACKEND_VULKAN)
-        lanes += (uint64_t)plan->blocks_in_flight *
-                 (plan->graph->num_source_lanes + mxd_plan_output_lanes(plan->graph)) * 5 / 4;
+        lanes += (uint64_t)plan->blocks_in_flight * (plan->graph->num_source_lanes + output_lanes) * 5 / 4;
     uint64_t bytes = lanes * block_frames * sizeof(float), arrays = mxd_graph_array_bytes(plan->graph, block_frames);
     return arrays < UINT64_MAX - bytes ? bytes + arrays : UINT64_MAX;
 }
@@ -210,7 +202,7 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
         return MXD_ERROR_MEMORY;
     mxd_result result = choose_deliverables(session, options, problems, chosen, &num_chosen);
     if (result == MXD_OK)
-        result = mxd_graph_create(session, chosen, num_chosen, problems, &plan->graph);
+        result = mxd_graph_create(session, chosen, num_chosen, options->stems, problems, &plan->graph);
     free(chosen);
     if (result == MXD_OK)
         result = choose_backend(plan, options);
