@@ -86,7 +86,8 @@ typedef struct mxd_audio_writer_params {
     const mxd_layout *layout;
     mxd_channel_order channel_order;
     uint32_t bit_depth;            /* 16, 24, 32 (float) */
-    uint32_t dither_key;           /* number of the deliverable: dither is keyed by it, channel and frame */
+    uint32_t dither_key;           /* number of the deliverable: dither is keyed by it, stem, channel and frame */
+    uint32_t stem;                 /* 0 = the deliverable itself; else the stem's number, below 2^24 */
 } mxd_audio_writer_params;
 
 typedef struct mxd_audio_writer mxd_audio_writer;
@@ -105,7 +106,7 @@ mxd_result mxd_audio_check_target(const char *path, mxd_problems *problems);
 mxd_result mxd_audio_writer_open(const mxd_audio_writer_params *params, mxd_problems *problems,
                                  mxd_audio_writer **writer);
 /*
- * channels in the layout's order. Integer formats: TPDF dither of 2 LSB peak to peak (always, on silence too), then
+ * channels in the layout's order; NULL = digital silence, which costs next to nothing. Integer formats: TPDF dither of 2 LSB peak to peak (always, on samples of 0 too), then
  * rounding, then clipping. Float: as it is, beyond full scale too. A NaN or infinity is MXD_ERROR_WRITE with channel
  * and frame. After an error the writer can only be closed.
  */
@@ -116,6 +117,8 @@ mxd_result mxd_audio_writer_finish(mxd_audio_writer *writer);
 mxd_result mxd_audio_writer_commit(mxd_audio_writer *writer);
 /* Samples clipped so far (integer formats), and the frame of the first. */
 uint64_t mxd_audio_writer_clipped(const mxd_audio_writer *writer, uint64_t *first_frame);
+/* Highest magnitude given so far, before dither and clipping. */
+double mxd_audio_writer_peak(const mxd_audio_writer *writer);
 /* Removes the temporary file unless committed. Accepts NULL. */
 void mxd_audio_writer_close(mxd_audio_writer *writer);
 

@@ -12,7 +12,6 @@
  * frame), so they do not depend on how the writes are cut.
  */
 #include "audio_file.h"
-#include "non_finite.h"
 #include "wave_header.h"
 
 #include <errno.h>
@@ -29,7 +28,8 @@
 #include <unistd.h>
 
 enum {
-    CHUNK_SAMPLES = 16384,    /* converted at a time: 64 KiB stay within a core's second-level cache */
+    CHUNK_SAMPLES = 16384,    /* converted at a time, on the stack: 64 KiB stay within a core's second-level cache */
+    TILE_FRAMES = 128,        /* interleaved at a time: a tile of all channels stays within the first-level cache */
     MAX_FLAC_CHANNELS = 8,
     MAX_NAME_BYTES = 200      /* of the final name, kept in the temporary one: file names end at 255 bytes */
 };
@@ -51,9 +51,8 @@ struct mxd_audio_writer {
     bool finished, committed;
     uint64_t num_frames;
     uint64_t num_clipped, first_clip_frame;
-    uint32_t chunk_frames;
-    int32_t *chunk;           /* [chunk_frames][channels]: integers, or floats in their place */
-    unsigned char *packed;    /* the same as the file's bytes */
+    uint32_t peak_bits;       /* of the float that is the highest magnitude so far */
+    bool ends_in_hole;        /* the last frames were skipped: the file's length does not hold them yet */
 };
 
 /* ---- Problems ------------------------------------------------------------ */
@@ -329,6 +328,13 @@ static void quantize(mxd_audio_writer *writer, uint32_t channel, const float *sa
     writer->num_clipped += num_clipped;
 }
 
+double mxd_audio_writer_peak(const mxd_audio_writer *writer)
+{
+    float peak;
+    memcpy(&peak, &writer->peak_bits, sizeof peak);
+    return peak;
+}
+
 /* ---- Opening and writing ------------------------------------------------- */
 
 mxd_result mxd_audio_writer_open(const mxd_audio_writer_params *params, mxd_problems *problems,
@@ -349,12 +355,9 @@ mxd_result mxd_audio_writer_open(const mxd_audio_writer_params *params, mxd_prob
     writer->num_channels = params->layout->num_channels;
     writer->bit_depth = params->bit_depth;
     for (uint32_t channel = 0; channel < writer->num_channels; channel++)
-        writer->dither_keys[channel] = mix_bits(((uint64_t)params->dither_key << 32 | channel) + golden);
-    writer->chunk_frames = CHUNK_SAMPLES / writer->num_channels;
+        writer->dither_keys[channel] = mix_bits(((uint64_t)params->dither_key << 32 | params->stem << 8 | channel) + golden);
     writer->path = strdup(params->path);
-    writer->chunk = malloc(CHUNK_SAMPLES * sizeof *writer->chunk);
-    writer->packed = malloc(CHUNK_SAMPLES * sizeof *writer->chunk);
-    if (!writer->path || !writer->chunk || !writer->packed) {
+    if (!writer->path) {
         status = mxd_fail(problems, MXD_ERROR_MEMORY, &place, "memory ran out");
         goto fail;
     }
@@ -372,10 +375,21 @@ fail:
     return status;
 }
 
-static mxd_result check_finite(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames)
+/* Raises the peak; an infinity or NaN is an error. Magnitudes of floats are ordered as their bits are. */
+static mxd_result check_level(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames)
 {
-    if (!mxd_any_non_finite(samples, num_frames))
+    const uint32_t infinity_bits = 0x7f800000u;
+    uint32_t highest = writer->peak_bits;
+    for (uint32_t i = 0; i < num_frames; i++) {
+        uint32_t bits;
+        memcpy(&bits, &samples[i], sizeof bits);
+        bits &= 0x7fffffffu;
+        highest = bits > highest ? bits : highest;
+    }
+    if (highest < infinity_bits) {
+        writer->peak_bits = highest;
         return MXD_OK;
+    }
     uint32_t i = 0;
     while (isfinite(samples[i]))
         i++;
@@ -387,9 +401,10 @@ static mxd_result check_finite(mxd_audio_writer *writer, uint32_t channel, const
                     (double)frame / writer->wave.sample_rate, writer->layout->speakers[channel].label);
 }
 
-/* Little-endian bytes of 32-bit words, the lowest word_bytes of each. */
-static void pack(const int32_t *words, size_t num_words, uint32_t word_bytes, unsigned char *to)
+/* Little-endian bytes of 32-bit words, the lowest word_bytes of each, in place: no byte is written before it is read. */
+static void pack(int32_t *words, size_t num_words, uint32_t word_bytes)
 {
+    unsigned char *to = (unsigned char *)words;
     for (size_t i = 0; i < num_words; i++) {
         uint32_t word = (uint32_t)words[i];
         for (uint32_t byte = 0; byte < word_bytes; byte++)
@@ -397,44 +412,88 @@ static void pack(const int32_t *words, size_t num_words, uint32_t word_bytes, un
     }
 }
 
-static bool write_chunk(mxd_audio_writer *writer, uint32_t num_frames)
+static bool write_chunk(mxd_audio_writer *writer, int32_t *chunk, uint32_t num_frames)
 {
     size_t num_samples = (size_t)num_frames * writer->num_channels;
     if (writer->flac) {
         /* libsndfile's integers are full scale at 2^31 whatever the file's depth; shifting back is exact. */
         for (size_t i = 0; i < num_samples; i++)
-            writer->chunk[i] = (int32_t)((uint32_t)writer->chunk[i] << (32 - writer->bit_depth));
-        return sf_writef_int(writer->flac, writer->chunk, num_frames) == (sf_count_t)num_frames && !writer->write_error;
+            chunk[i] = (int32_t)((uint32_t)chunk[i] << (32 - writer->bit_depth));
+        return sf_writef_int(writer->flac, chunk, num_frames) == (sf_count_t)num_frames && !writer->write_error;
     }
     switch (writer->bit_depth) { /* a constant each, so that the compiler unrolls */
-    case 16: pack(writer->chunk, num_samples, 2, writer->packed); break;
-    case 24: pack(writer->chunk, num_samples, 3, writer->packed); break;
-    default: pack(writer->chunk, num_samples, 4, writer->packed); break;
+    case 16: pack(chunk, num_samples, 2); break;
+    case 24: pack(chunk, num_samples, 3); break;
+    default: pack(chunk, num_samples, 4); break;
     }
-    return write_all(writer, writer->packed, num_samples * (writer->bit_depth / 8));
+    return write_all(writer, chunk, num_samples * (writer->bit_depth / 8));
 }
 
-mxd_result mxd_audio_writer_write(mxd_audio_writer *writer, const float *const *channels, uint32_t num_frames)
+/* One channel of a chunk, to its place among the interleaved ones. */
+static void convert(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames, int32_t *to)
 {
+    uint32_t stride = writer->num_channels;
+    if (samples && writer->bit_depth != 32) {
+        quantize(writer, channel, samples, num_frames, stride, to);
+        return;
+    }
+    if (samples && stride == 1) {
+        memcpy(to, samples, num_frames * sizeof *to);
+        return;
+    }
+    for (uint32_t i = 0; i < num_frames; i++) {
+        to[(size_t)i * stride] = 0;
+        if (samples)
+            memcpy(&to[(size_t)i * stride], &samples[i], sizeof *to);
+    }
+}
+
+/* Frames of silence on all channels: a hole, which disks do not store. FLAC has none, but packs silence to nothing. */
+static bool skip(mxd_audio_writer *writer, uint32_t num_frames)
+{
+    writer->ends_in_hole = true;
+    off_t size = (off_t)num_frames * writer->num_channels * (writer->bit_depth / 8);
+    if (lseek(writer->file, size, SEEK_CUR) >= 0)
+        return true;
+    writer->write_error = errno;
+    return false;
+}
+
+/* The frames' chunk after chunk. */
+static mxd_result write_frames(mxd_audio_writer *writer, const float *const *channels, uint32_t num_frames)
+{
+    int32_t chunk[CHUNK_SAMPLES]; /* [frame][channel]: integers, or floats in their place */
+    uint32_t chunk_frames = CHUNK_SAMPLES / writer->num_channels;
     for (uint32_t done = 0; done < num_frames;) {
-        uint32_t count = num_frames - done < writer->chunk_frames ? num_frames - done : writer->chunk_frames;
+        uint32_t count = num_frames - done < chunk_frames ? num_frames - done : chunk_frames;
         for (uint32_t i = 0; i < writer->num_channels; i++) {
             uint32_t channel = writer->order[i];
-            const float *samples = channels[channel] + done;
-            mxd_result result = check_finite(writer, channel, samples, count);
+            const float *samples = channels[channel] ? channels[channel] + done : NULL;
+            mxd_result result = samples ? check_level(writer, channel, samples, count) : MXD_OK;
             if (result)
                 return result;
-            if (writer->bit_depth == 32)
-                for (uint32_t frame = 0; frame < count; frame++)
-                    memcpy(&writer->chunk[(size_t)frame * writer->num_channels + i], &samples[frame], sizeof(float));
-            else
-                quantize(writer, channel, samples, count, writer->num_channels, writer->chunk + i);
+            convert(writer, channel, samples, count, chunk + i);
         }
-        if (!write_chunk(writer, count))
+        if (!write_chunk(writer, chunk, count))
             return fail_write(writer);
         writer->num_frames += count;
         done += count;
     }
+    return MXD_OK;
+}
+
+mxd_result mxd_audio_writer_write(mxd_audio_writer *writer, const float *const *channels, uint32_t num_frames)
+{
+    bool silent = !writer->flac;
+    for (uint32_t i = 0; i < writer->num_channels; i++)
+        silent = silent && !channels[i];
+    if (!silent) {
+        writer->ends_in_hole = false;
+        return write_frames(writer, channels, num_frames);
+    }
+    if (!skip(writer, num_frames))
+        return fail_write(writer);
+    writer->num_frames += num_frames;
     return MXD_OK;
 }
 
@@ -445,6 +504,10 @@ static mxd_result finish_wave(mxd_audio_writer *writer)
     uint64_t num_bytes = writer->num_frames * writer->num_channels * (writer->bit_depth / 8);
     if (num_bytes & 1 && !write_all(writer, "", 1))
         return fail_write(writer);
+    if (writer->ends_in_hole && ftruncate(writer->file, lseek(writer->file, 0, SEEK_CUR)) != 0) {
+        writer->write_error = errno;
+        return fail_write(writer);
+    }
     if (lseek(writer->file, 0, SEEK_SET) != 0) {
         writer->write_error = errno;
         return fail_write(writer);
@@ -506,7 +569,5 @@ void mxd_audio_writer_close(mxd_audio_writer *writer)
         unlink(writer->temporary);
     free(writer->temporary);
     free(writer->path);
-    free(writer->chunk);
-    free(writer->packed);
     free(writer);
 }

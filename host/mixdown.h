@@ -119,6 +119,7 @@ typedef struct mxd_render_options {
     double to_s;                /* end, in seconds; <= 0 = the session's end */
     const char *const *only;    /* deliverables to render: layout, file or its last part; NULL = all */
     size_t num_only;
+    bool stems;                 /* beside each deliverable, what each track and bus gives it */
     const char *report;         /* .json file to write the report to (from the current folder), or NULL */
     /* Both are called on the caller's thread, between blocks; either may be NULL. */
     void (*on_progress)(void *user, const mxd_progress *progress);
@@ -135,6 +136,15 @@ typedef struct mxd_loudness {
     double sample_peak_dbfs;
 } mxd_loudness;
 
+/* One track's or bus's part of a deliverable, before the deliverable's inserts: they sum to the mix. */
+typedef struct mxd_stem_result {
+    const char *name;           /* of the track or bus */
+    const char *file;           /* as written: FOLDER/MIX.stems/NN NAME.EXTENSION beside FOLDER/MIX.EXTENSION */
+    double sample_peak_dbfs;
+    uint64_t num_clipped;       /* as the deliverable's */
+    double first_clip_s;
+} mxd_stem_result;
+
 typedef struct mxd_deliverable_result {
     const char *file;           /* as written */
     const char *layout;         /* BS.2051 name */
@@ -143,6 +153,8 @@ typedef struct mxd_deliverable_result {
     mxd_loudness loudness;
     uint64_t num_clipped;       /* samples clipped by an integer format */
     double first_clip_s;        /* time of the first of them from the file's start; < 0 = none */
+    const mxd_stem_result *stems; /* tracks, then buses that go to no bus, in the session's order */
+    size_t num_stems;           /* 0 unless they were asked for; their loudness is not measured */
 } mxd_deliverable_result;
 
 typedef struct mxd_render_result {
@@ -193,8 +205,8 @@ typedef struct mxd_null_result {
 
 /*
  * Renders on two backends (or one backend with two block sizes) side by side,
- * writes no file, and tells the difference of each deliverable before dither.
- * Range and deliverables of a and b must be the same.
+ * writes no file, and tells the difference of each deliverable before dither,
+ * not that of stems. Range and deliverables of a and b must be the same.
  */
 mxd_result mxd_null_test(const mxd_session *session, const mxd_render_options *a, const mxd_render_options *b,
                          double limit_dbfs, mxd_problems *problems, mxd_null_result **result);
@@ -204,7 +216,7 @@ void mxd_null_result_destroy(mxd_null_result *result);
 /* ---- Measuring ---------------------------------------------------------- */
 
 typedef struct mxd_measure_result {
-    const char *layout;         /* BS.2051 name, or "mono" */
+    const char *layout;         /* BS.2051 name; "0+1+0" is mono */
     uint32_t num_channels;
     uint32_t sample_rate;
     uint64_t num_frames;

@@ -104,6 +104,43 @@ class Cli(unittest.TestCase):
             else:
                 self.assertAlmostEqual(reported[key], measured[key], delta=0.01, msg=key)
 
+    def many(self, count):
+        tracks = [{"name": f"T{i}", "clips": [{"file": "tone.wav"}], "fader_db": -40} for i in range(count)]
+        return session(tracks=tracks, deliverables=[{"file": "out.wav", "layout": "mono", "bit_depth": 32}])
+
+    def test_stems(self):
+        content = self.many(2)
+        content["tracks"][1]["fader_db"] = 20
+        done = self.render(content, "--stems", "--report", self.path("report.json"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.strip().split("\n")
+        self.assertIn("out.wav  0+1+0  ", lines[0])
+        self.assertIn("out.stems/01 T0.wav  0+1+0  peak -52.04 dBFS", lines[1])
+        self.assertIn("out.stems/02 T1.wav: warning: the peak is over full scale by 8.0 dB", done.stderr)
+        with open(self.path("report.json")) as file:
+            stems = json.load(file)["deliverables"][0]["stems"]
+        self.assertEqual([stem["name"] for stem in stems], ["T0", "T1"])
+        self.assertEqual([stem["file"] for stem in stems], [self.path(f"out.stems/0{i + 1} T{i}.wav") for i in (0, 1)])
+        self.assertAlmostEqual(stems[1]["sample_peak_dbfs"], 7.96, delta=0.01)
+        self.assertEqual(stems[1]["clipped_samples"], 0)
+        self.assertEqual(sorted(os.listdir(self.path("out.stems"))), ["01 T0.wav", "02 T1.wav"])
+        described = self.run_it("check", self.path("session.json"), "--backend", "cpu", "--stems").stdout
+        self.assertIn("2 of each deliverable", described)
+        self.assertEqual(self.run_it("null-test", self.path("session.json"), "--stems").returncode, 2)
+
+    def test_limit_of_open_files(self):
+        def limit(soft, hard):
+            return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        done = self.render(self.many(60), "--stems", preexec_fn=limit(64, 64))
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertIn("61 files would be open at once", done.stderr)
+        self.assertIn("64 in all", done.stderr)
+        self.assert_nothing_written()
+        done = self.render(self.many(60), "--stems", preexec_fn=limit(64, 512))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(os.listdir(self.path("out.stems"))), 60)
+
     def test_progress_json(self):
         done = self.render(session(), "--progress", "json", "--block-size", "1024")
         self.assertEqual(done.returncode, 0)

@@ -238,6 +238,57 @@ static void channel_orders(void **state)
     }
 }
 
+/*
+ * Channels given as NULL are digital silence, undithered; frames of nothing else are skipped, at the end of a file too.
+ * A third of each file: all silent, one channel silent, all silent.
+ */
+static void silence_is_skipped(void **state)
+{
+    (void)state;
+    enum { STRETCH = 5001 }; /* odd: mono 24-bit needs its pad byte behind a hole */
+    static const struct { mxd_file_format format; uint32_t bit_depth; const char *layout;
+    } cases[] = {{MXD_FORMAT_WAV, 32, "mono"},  {MXD_FORMAT_WAV, 24, "mono"},   {MXD_FORMAT_RF64, 16, "stereo"},
+                 {MXD_FORMAT_WAV, 24, "7.1.4"}, {MXD_FORMAT_FLAC, 24, "5.1"}};
+    float *ones = malloc(STRETCH * sizeof *ones);
+    assert_non_null(ones);
+    for (int i = 0; i < STRETCH; i++)
+        ones[i] = 0.75f;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mxd_audio_writer *writer = NULL;
+        const mxd_audio_writer_params params =
+            params_for(in_folder("holes"), cases[i].format, cases[i].layout, cases[i].bit_depth);
+        const float *nothing[MXD_MAX_LAYOUT_CHANNELS] = {NULL}, *some[MXD_MAX_LAYOUT_CHANNELS] = {ones};
+        uint32_t num_channels = params.layout->num_channels;
+        for (uint32_t channel = 2; channel < num_channels; channel++)
+            some[channel] = ones;
+        assert_int_equal(mxd_audio_writer_open(&params, NULL, &writer), MXD_OK);
+        for (int stretch = 0; stretch < 3; stretch++)
+            assert_int_equal(mxd_audio_writer_write(writer, stretch == 1 ? some : nothing, STRETCH), MXD_OK);
+        assert_true(mxd_audio_writer_peak(writer) == 0.75);
+        assert_int_equal(mxd_audio_writer_finish(writer), MXD_OK);
+        assert_int_equal(mxd_audio_writer_commit(writer), MXD_OK);
+        mxd_audio_writer_close(writer);
+        SF_INFO info;
+        double *samples = read_file(params.path, &info);
+        double scale = cases[i].bit_depth == 32 ? 1.0 : cases[i].bit_depth == 16 ? 0x1p15 : 0x1p23;
+        assert_int_equal(info.frames, 3 * STRETCH);
+        for (uint32_t n = 0; n < 3 * STRETCH; n++)
+            for (uint32_t channel = 0; channel < num_channels; channel++) {
+                bool silent = n < STRETCH || n >= 2 * STRETCH || channel == 1;
+                double error = samples[n * num_channels + channel] - (silent ? 0.0 : 0.75 * scale);
+                if (!(fabs(error) <= (silent || scale == 1.0 ? 0.0 : 1.5)))
+                    fail_msg("case %zu, frame %u, channel %u: %g off", i, n, channel, error);
+            }
+        free(samples);
+        size_t size;
+        unsigned char *bytes = fixture_load(params.path, &size);
+        if (cases[i].format == MXD_FORMAT_WAV) /* no chunk ends at an odd byte, and RIFF's size is the file's */
+            assert_true(size % 2 == 0 && little(bytes + 4, 4) == size - 8);
+        free(bytes);
+    }
+    free(ones);
+}
+
 static void same_bytes_each_time(void **state)
 {
     (void)state;
@@ -588,6 +639,7 @@ int main(void)
         cmocka_unit_test(header_beyond_4_gib),
         cmocka_unit_test(round_trips),
         cmocka_unit_test(channel_orders),
+        cmocka_unit_test(silence_is_skipped),
         cmocka_unit_test(same_bytes_each_time),
         cmocka_unit_test(dither_statistics),
         cmocka_unit_test(dither_is_independent),

@@ -105,7 +105,7 @@ static shape shape_of(fixture *f, char *json, mxd_folding folding)
     uint32_t deliverables[8];
     for (uint32_t i = 0; i < session->num_deliverables; i++)
         deliverables[i] = i;
-    assert_int_equal(mxd_graph_create(session, deliverables, session->num_deliverables, folding, f->problems, &graph),
+    assert_int_equal(mxd_graph_create(session, deliverables, session->num_deliverables, folding, false, f->problems, &graph),
                      MXD_OK);
     s.folds = graph->num_folds;
     for (uint32_t i = 0; i < graph->num_operations; i++) {

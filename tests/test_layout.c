@@ -1,4 +1,4 @@
-/* The layouts of BS.2051: names, labels, allowed ranges, and WAVE's masks. */
+/* The layouts of BS.2051, and mono: names, labels, allowed ranges, and WAVE's masks. */
 #include "host/scene/layout_ranges.h"
 
 #include <math.h>
@@ -25,6 +25,7 @@ static const struct {
     {"9+10+3", "22.2", "22.2", 24, 2, 0, false},
     {"0+7+0", "7.1", "7.1", 8, 1, 0x63F, false},
     {"4+7+0", "7.1.4", "7.1.4", 12, 1, 0x2D63F, false},
+    {"0+1+0", "Mono", "mono", 1, 0, 0x4, true},
 };
 
 static void layouts_are_found_by_both_names(void **state)

@@ -95,10 +95,10 @@ static void test_layouts(void **state)
     (void)state;
     const double tone = -23.01, side = -23.01 + 10.0 * log10(1.41);
     write_tone(1, 0, 0);
-    check_file(NULL, "mono", tone);
-    check_file("mono", "mono", tone);
+    check_file(NULL, "0+1+0", tone);
+    check_file("mono", "0+1+0", tone);
     write_tone(1, 0, 0x4);
-    check_file(NULL, "mono", tone);
+    check_file(NULL, "0+1+0", tone);
     write_tone(2, 1, 0x3);
     check_file(NULL, "0+2+0", tone);
     check_file("Stereo", "0+2+0", tone);

@@ -3,6 +3,7 @@
  * faders, pans, sends, buses, automation, objects, beds, reverbs and ranges.
  */
 #include "render_fixture.h"
+#include "host/backend.h"
 #include "host/scene/panner.h"
 
 #include <setjmp.h>
@@ -137,6 +138,48 @@ static void test_bed_fold_down(void **state)
         assert_sample(&out, c, 77, expected[c]);
     mxd_panner_destroy(panner);
     free(out.samples);
+}
+
+/*
+ * What goes into mono by each kind of place is what stereo gets, folded: moving pans and objects, balance, a bed, a bus,
+ * a level that moves, the deliverable's inserts. A track panned to the centre keeps its level.
+ */
+static void test_mono_is_stereo_folded(void **state)
+{
+    static const char tracks[] = HEAD "\"tracks\": [ "
+        "{ \"name\": \"A\", " NOISE ", \"place\": { \"pan\": 0.4 } }, "
+        "{ \"name\": \"B\", \"clips\": [ { \"file\": \"pair.wav\" } ], \"place\": { \"pan\": -0.7 } }, "
+        "{ \"name\": \"C\", " NOISE ", \"automation\": [ { \"parameter\": \"pan\", \"points\": [ [0.1, -1], [0.7, 1] ] }, "
+        "{ \"parameter\": \"fader_db\", \"points\": [ [0.2, -20], [0.5, 0] ] } ] }, "
+        "{ \"name\": \"D\", " NOISE ", \"place\": { \"object\": { \"positions\": [ "
+        "{ \"time_s\": 0, \"azimuth_deg\": 0 }, { \"time_s\": 1, \"azimuth_deg\": 170, \"elevation_deg\": 60 } ] } } }, "
+        "{ \"name\": \"E\", " NOISE ", \"output\": \"F\", \"place\": { \"pan\": 0.9 } } ], "
+        "\"buses\": [ { \"name\": \"F\", \"channels\": 2, \"place\": { \"bed\": \"stereo\" } } ], "
+        "\"deliverables\": [ { \"file\": \"out.wav\", \"layout\": \"%s\", \"bit_depth\": 32, \"inserts\": [ "
+        "{ \"type\": \"eq\", \"bands\": [ { \"type\": \"high-pass\", \"frequency_hz\": 80 } ] } ] } ] }";
+    char json[2048];
+    snprintf(json, sizeof json, tracks, "stereo");
+    fixture_audio stereo = fixture_output(*state, json, NULL);
+    snprintf(json, sizeof json, tracks, "mono");
+    static const mxd_backend_kind kinds[] = {MXD_BACKEND_CPU, MXD_BACKEND_REFERENCE, MXD_BACKEND_VULKAN};
+    for (int k = 0; k < 3; k++) {
+        mxd_vulkan_device device;
+        if (kinds[k] == MXD_BACKEND_VULKAN && (mxd_vulkan_devices(&device, 1) == 0 || !device.usable)) {
+            print_message("no Vulkan device on this machine\n");
+            continue;
+        }
+        fixture_audio mono = fixture_output(*state, json, &(mxd_render_options){.backend = kinds[k]});
+        assert_int_equal(mono.channels, 1);
+        assert_int_equal(mono.frames, stereo.frames);
+        for (uint64_t i = 0; i < mono.frames; i++)
+            assert_sample(&mono, 0, i, sqrt(0.5) * ((double)stereo.samples[2 * i] + (double)stereo.samples[2 * i + 1]));
+        free(mono.samples);
+    }
+    free(stereo.samples);
+    fixture_audio centred = fixture_output(*state, HEAD "\"tracks\": [ { \"name\": \"A\", " ONES " } ], "
+        "\"deliverables\": [ { \"file\": \"out.wav\", \"layout\": \"mono\", \"bit_depth\": 32 } ] }", NULL);
+    assert_sample(&centred, 0, 100, 1.0);
+    free(centred.samples);
 }
 
 static void test_reverb_tail_sets_the_length(void **state)
@@ -332,6 +375,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_automation_between_grid_points, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_moving_object, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_bed_fold_down, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_mono_is_stereo_folded, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_reverb_tail_sets_the_length, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_block_size_does_not_matter, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_backends_agree, render_set_up, fixture_tear_down),

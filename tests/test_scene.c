@@ -3,6 +3,7 @@
  * where they are at hand, and by closed forms and properties that need none.
  */
 #include "host/problems.h"
+#include "host/scene/bed.h"
 #include "host/scene/layout_ranges.h"
 #include "host/scene/panner.h"
 #include "host/scene/vector.h"
@@ -41,6 +42,17 @@ static bool next_layout(uint32_t *index, const mxd_layout **layout, mxd_panner *
 static bool is_stereo(const mxd_layout *layout)
 {
     return layout->num_channels == 2;
+}
+
+static bool is_mono(const mxd_layout *layout)
+{
+    return layout->num_channels == 1;
+}
+
+/* Stereo: 0 dB in front to -3 dB behind; mono: another 3 dB less at the sides, where one channel of stereo is silent. */
+static double least_power(const mxd_layout *layout)
+{
+    return is_mono(layout) ? 0.25 : is_stereo(layout) ? 0.5 : 1.0;
 }
 
 static double power_of(const double *gains, uint32_t count)
@@ -156,7 +168,8 @@ static void gains_match_the_reference_renderer(void **state)
     const mxd_layout *layout;
     mxd_panner *panner = NULL;
     for (uint32_t i = 0; next_layout(&i, &layout, &panner);)
-        compare_table(layout, panner, "");
+        if (!is_mono(layout)) /* BS.2127 does not have it */
+            compare_table(layout, panner, "");
 }
 
 static void gains_match_at_real_positions(void **state)
@@ -165,7 +178,7 @@ static void gains_match_at_real_positions(void **state)
     skip_without_tables();
     for (uint32_t i = 0; mxd_layout_get(i); i++) {
         const mxd_layout *layout = mxd_layout_get(i);
-        if (is_stereo(layout)) /* its loudspeakers may stand nowhere else */
+        if (is_stereo(layout) || is_mono(layout)) /* their loudspeakers may stand nowhere else */
             continue;
         mxd_direction real[MAX_CHANNELS];
         mxd_panner *panner;
@@ -189,15 +202,51 @@ static void power_is_one_everywhere(void **state)
                 double gains[MAX_CHANNELS];
                 mxd_panner_gains(panner, azimuth_deg, elevation_deg, gains);
                 const double power = power_of(gains, layout->num_channels);
-                /* Stereo: 0 dB in front to -3 dB behind. */
-                const double least = is_stereo(layout) ? 0.5 : 1.0;
-                bool good = power >= least - ROUNDING && power <= 1.0 + ROUNDING;
+                bool good = power >= least_power(layout) - ROUNDING && power <= 1.0 + ROUNDING;
                 for (uint32_t c = 0; c < layout->num_channels; c++)
                     good = good && gains[c] >= 0.0 && (!layout->speakers[c].lfe || gains[c] == 0.0);
                 if (!good)
                     fail_msg("%s at %d, %d: power %.17g, or a gain < 0, or one for an LFE", layout->name, azimuth_deg,
                              elevation_deg, power);
             }
+}
+
+/* Objects and beds into mono: what stereo gets of them, folded; for 5.1 the weights of BS.775-3, table 2, line 1/0. */
+static void mono_is_stereo_folded(void **state)
+{
+    (void)state;
+    const mxd_layout *mono = mxd_layout_find("mono"), *stereo = mxd_layout_find("stereo");
+    mxd_panner *to_mono, *to_stereo;
+    double folded[1], gains[2];
+    assert_int_equal(mxd_panner_create(mono, NULL, NULL, &to_mono), MXD_OK);
+    assert_int_equal(mxd_panner_create(stereo, NULL, NULL, &to_stereo), MXD_OK);
+    for (double azimuth_deg = -180.0; azimuth_deg < 180.0; azimuth_deg += 7.5)
+        for (double elevation_deg = -90.0; elevation_deg <= 90.0; elevation_deg += 15.0) {
+            mxd_panner_gains(to_mono, azimuth_deg, elevation_deg, folded);
+            mxd_panner_gains(to_stereo, azimuth_deg, elevation_deg, gains);
+            assert_true(fabs(folded[0] - sqrt(0.5) * (gains[0] + gains[1])) < ROUNDING);
+        }
+    for (uint32_t n = 0; mxd_layout_get(n); n++) {
+        const mxd_layout *bed = mxd_layout_get(n);
+        for (uint32_t c = 0; c < bed->num_channels; c++) {
+            mxd_bed_gains(bed, c, mono, to_mono, folded);
+            mxd_bed_gains(bed, c, stereo, to_stereo, gains);
+            if (!(fabs(folded[0] - sqrt(0.5) * (gains[0] + gains[1])) < ROUNDING))
+                fail_msg("%s %s: %.9f", bed->name, bed->speakers[c].label, folded[0]);
+        }
+    }
+    static const double table_2[] = {0.70710678118654752, 0.70710678118654752, 1.0, 0.0, 0.5, 0.5};
+    for (uint32_t c = 0; c < 6; c++) {
+        mxd_bed_gains(mxd_layout_find("5.1"), c, mono, to_mono, folded);
+        assert_true(fabs(folded[0] - table_2[c]) < ROUNDING);
+    }
+    /* The other way round: to the centre where there is one, else panned there. */
+    mxd_bed_gains(mono, 0, mono, to_mono, folded);
+    assert_true(folded[0] == 1.0);
+    mxd_bed_gains(mono, 0, stereo, to_stereo, gains);
+    assert_true(fabs(gains[0] - sqrt(0.5)) < ROUNDING && fabs(gains[1] - sqrt(0.5)) < ROUNDING);
+    mxd_panner_destroy(to_mono);
+    mxd_panner_destroy(to_stereo);
 }
 
 /* The closed form of BS.2127-1 clause 6.1.2.4 in the horizontal plane. */
@@ -374,7 +423,7 @@ static void gains_are_never_nan(void **state)
                 double gains[MAX_CHANNELS];
                 mxd_panner_gains(panner, odd[a], odd[e], gains);
                 const double power = power_of(gains, layout->num_channels);
-                if (!(power >= 0.5 - ROUNDING && power <= 1.0 + ROUNDING))
+                if (!(power >= fmin(0.5, least_power(layout)) - ROUNDING && power <= 1.0 + ROUNDING))
                     fail_msg("%s at %g, %g: power %g", layout->name, odd[a], odd[e], power);
             }
 }
@@ -588,7 +637,7 @@ static void real_positions_cover_the_sphere(void **state)
                 const double elevation_deg = 180.0 * random_unit(&noise) - 90.0;
                 mxd_panner_gains(panner, azimuth_deg, elevation_deg, gains);
                 const double power = power_of(gains, layout->num_channels);
-                if (!(power >= (is_stereo(layout) ? 0.5 : 1.0) - ROUNDING && power <= 1.0 + ROUNDING))
+                if (!(power >= least_power(layout) - ROUNDING && power <= 1.0 + ROUNDING))
                     fail_msg("%s, seed %u at %g, %g: power %g", layout->name, seed, azimuth_deg, elevation_deg, power);
             }
             mxd_panner_destroy(panner);
@@ -658,6 +707,7 @@ int main(void)
         cmocka_unit_test(gains_match_at_real_positions),
         cmocka_unit_test(power_is_one_everywhere),
         cmocka_unit_test(stereo_follows_the_downmix),
+        cmocka_unit_test(mono_is_stereo_folded),
         cmocka_unit_test(the_nadir_is_shared_out),
         cmocka_unit_test(poles_are_played_by_their_ring),
         cmocka_unit_test(a_loudspeaker_plays_its_own_direction_alone),

@@ -8,9 +8,9 @@
 #define RENDER_OPTIONS " backend device threads memory block-size from to only "
 
 static const cli_command commands[] = {
-    {"render", "render a session's deliverables", "SESSION", RENDER_OPTIONS "output-dir report progress ",
+    {"render", "render a session's deliverables", "SESSION", RENDER_OPTIONS "output-dir stems report progress ",
      "mixdown render song.json --output-dir out --report out/report.json", cli_render},
-    {"check", "tell every problem of a session, and what a render would do", "SESSION", RENDER_OPTIONS,
+    {"check", "tell every problem of a session, and what a render would do", "SESSION", RENDER_OPTIONS "stems ",
      "mixdown check song.json", cli_check},
     {"null-test", "render on two backends and tell the difference", "SESSION",
      RENDER_OPTIONS "against against-block-size limit ",

@@ -26,6 +26,7 @@ static const option_help table[] = {
     {"to", required_argument, "SECONDS", "end here"},
     {"only", required_argument, "NAME", "only this deliverable, by layout or file name; may be repeated"},
     {"output-dir", required_argument, "DIR", "write the files here instead of where the session says"},
+    {"stems", no_argument, NULL, "write each track's and bus's part of every deliverable too, into FILE.stems/"},
     {"report", required_argument, "FILE.json", "write a report: loudness over time, peaks, clipping, times"},
     {"progress", required_argument, "auto|json|none", "progress on standard error (auto: on a terminal)"},
     {"against", required_argument, "BACKEND", "the other backend (default reference)"},
@@ -165,7 +166,9 @@ static bool set_option(const char *name, const char *argument, cli_options *opti
     else if (strcmp(name, "output-dir") == 0) {
         render->output_dir = argument;
         good = argument[0] != '\0'; /* what a script passes whose variable is not set; not the root */
-    } else if (strcmp(name, "report") == 0) {
+    } else if (strcmp(name, "stems") == 0)
+        render->stems = true;
+    else if (strcmp(name, "report") == 0) {
         render->report = argument;
         good = ends_in(argument, ".json");
     } else if (strcmp(name, "progress") == 0)

@@ -61,6 +61,13 @@ static void show_progress(void *user, const mxd_progress *progress)
 
 /* ---- render ---- */
 
+static void warn_of_clipping(const char *file, uint64_t num_clipped, double first_clip_s, double peak_dbfs)
+{
+    fprintf(stderr, "%s: warning: %llu samples are over full scale and were clipped, the first at %.3f s; lower the "
+            "faders by %.1f dB or write 32-bit float\n", file, (unsigned long long)num_clipped, first_clip_s,
+            peak_dbfs + 0.05);
+}
+
 static void print_render(const mxd_render_result *result)
 {
     char lufs[16], range[16], peak[16];
@@ -68,17 +75,26 @@ static void print_render(const mxd_render_result *result)
         const mxd_deliverable_result *d = &result->deliverables[i];
         printf("%s  %s  %s LUFS  %s LU  %s dBTP\n", d->file, d->layout, cli_level(d->loudness.integrated_lufs, lufs),
                cli_level(d->loudness.range_lu, range), cli_level(d->loudness.true_peak_dbtp, peak));
+        for (size_t j = 0; j < d->num_stems; j++)
+            printf("%s  %s  peak %s dBFS\n", d->stems[j].file, d->layout,
+                   cli_level(d->stems[j].sample_peak_dbfs, peak));
     }
     fflush(stdout); /* so that a log of both streams keeps the order */
     for (size_t i = 0; i < result->num_deliverables; i++) {
         const mxd_deliverable_result *d = &result->deliverables[i];
         if (d->num_clipped)
-            fprintf(stderr, "%s: warning: %llu samples are over full scale and were clipped, the first at %.3f s; "
-                    "lower the faders by %.1f dB or write 32-bit float\n", d->file,
-                    (unsigned long long)d->num_clipped, d->first_clip_s, d->loudness.sample_peak_dbfs + 0.05);
+            warn_of_clipping(d->file, d->num_clipped, d->first_clip_s, d->loudness.sample_peak_dbfs);
         else if (d->loudness.true_peak_dbtp > 0.0)
             fprintf(stderr, "%s: warning: the true peak is over full scale: lower the faders by %.1f dB\n", d->file,
                     d->loudness.true_peak_dbtp + 0.05);
+        for (size_t j = 0; j < d->num_stems; j++) {
+            const mxd_stem_result *stem = &d->stems[j];
+            if (stem->num_clipped)
+                warn_of_clipping(stem->file, stem->num_clipped, stem->first_clip_s, stem->sample_peak_dbfs);
+            else if (stem->sample_peak_dbfs > 0.0)
+                fprintf(stderr, "%s: warning: the peak is over full scale by %.1f dB\n", stem->file,
+                        stem->sample_peak_dbfs + 0.05);
+        }
     }
     fprintf(stderr, "%.1f s in %.2f s, %.1f x real time, on %s (%s)\n", result->rendered_s, result->wall_s,
             result->wall_s > 0.0 ? result->rendered_s / result->wall_s : 0.0, result->backend, result->device);

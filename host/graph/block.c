@@ -81,7 +81,7 @@ static uint32_t edges_of(const mxd_route *route, uint32_t num_outputs)
     if (route->folded)
         return 0;
     if (route->kind == MXD_ROUTE_PAN)
-        return 2;
+        return route->pair[0] == route->pair[1] ? 1 : 2;
     if (route->kind == MXD_ROUTE_OBJECT)
         return num_outputs;
     uint32_t count = 0;
@@ -105,7 +105,8 @@ static uint64_t max_of(uint64_t a, uint64_t b)
 
 static void measure_mix(const mxd_mix *mix, uint32_t block_frames, sizes *size)
 {
-    size->outputs += mix->num_lanes;
+    for (uint32_t i = 0; i < mix->num_lanes; i++)
+        size->outputs += mix->lanes[i] != MXD_NO_INDEX;
     size->most_slots = max_of(size->most_slots, (uint64_t)mix->num_lanes * mix->num_routes);
     for (uint32_t i = 0; i < mix->num_routes; i++) {
         uint64_t points = points_of(&mix->routes[i], block_frames);
@@ -127,8 +128,7 @@ static sizes measure_graph(const mxd_graph *graph, uint32_t block_frames)
             size.rows++;
         size.inputs += graph->operations[i].convolve.num_inputs;
     }
-    for (uint32_t i = 0; i < graph->num_outputs; i++)
-        size.downloads += graph->outputs[i].deliverable->layout->num_channels;
+    size.downloads = mxd_graph_output_lanes(graph);
     return size;
 }
 
@@ -308,8 +308,8 @@ static void route_gains(const mxd_route *route, uint64_t frame, bool before, uin
         double pair[2];
         mxd_pan_gains(mxd_automation_value(route->pan, frame, before), route->num_channels, route->channel, pair);
         memset(gains, 0, num_outputs * sizeof *gains);
-        gains[route->pair[0]] = pair[0];
-        gains[route->pair[1]] = pair[1];
+        gains[route->pair[0]] += pair[0];
+        gains[route->pair[1]] += pair[1];
         break;
     }
     case MXD_ROUTE_OBJECT: {
@@ -413,6 +413,8 @@ static void add_mix(mxd_graph *graph, const mxd_mix *mix, uint64_t first_frame, 
         }
     }
     for (uint32_t o = 0; o < mix->num_lanes; o++) {
+        if (mix->lanes[o] == MXD_NO_INDEX)
+            continue;
         mxd_mix_output *output = next->outputs++;
         *output = (mxd_mix_output){.lane = graph->lanes[mix->lanes[o]].physical,
                                    .first_edge = (uint32_t)(next->edges - begin->edges)};
@@ -427,8 +429,8 @@ static void add_mix(mxd_graph *graph, const mxd_mix *mix, uint64_t first_frame, 
 }
 
 /*
- * A chain's mix runs with the chain, a layout's when it is fed. While only the chain's tail sounds, or a fold reads
- * its silence, the mix has no edges.
+ * A chain's mix runs with the chain, a layout's or stem's when it is fed. While only the chain's tail sounds, or a fold
+ * reads its silence, the mix has no edges.
  */
 static bool mix_runs(const mxd_graph *graph, const mxd_mix *mix)
 {
@@ -524,12 +526,27 @@ static void list_downloads(mxd_graph *graph, uint32_t num_frames, float *outputs
     }
 }
 
+static void list_stem_downloads(mxd_graph *graph, float *outputs, bool *stem_sounds, mxd_block *block)
+{
+    struct mxd_block_arrays *a = graph->arrays;
+    for (uint32_t i = 0; i < graph->num_stems; i++) {
+        const mxd_stem *stem = &graph->stems[i];
+        stem_sounds[i] = stem->mix != MXD_NO_INDEX && mix_runs(graph, &graph->mixes[stem->mix]);
+        for (uint32_t j = 0; stem_sounds[i] && j < stem->layout->num_channels; j++)
+            if (stem->outputs[j] != MXD_NO_INDEX)
+                a->downloads[block->num_downloads++] =
+                    (mxd_download){.lane = graph->lanes[graph->mixes[stem->mix].lanes[j]].physical,
+                                   .frames = outputs + (size_t)stem->outputs[j] * a->block_frames};
+    }
+}
+
 void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const mxd_upload *sources,
-                     float *outputs, mxd_block *block)
+                     float *outputs, bool *stem_sounds, mxd_block *block)
 {
     *block = (mxd_block){.num_frames = num_frames};
     decide_activity(graph, first_frame, num_frames, sources);
     list_uploads(graph, sources, block);
     list_runs(graph, first_frame, num_frames, block);
     list_downloads(graph, num_frames, outputs, block);
+    list_stem_downloads(graph, outputs, stem_sounds, block);
 }

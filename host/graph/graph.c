@@ -11,6 +11,7 @@
 #include "envelope.h"
 #include "fold.h"
 #include "routing.h"
+#include "stems.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -167,7 +168,10 @@ static mxd_route *add_strip_route(build *b, uint32_t mix, const mxd_strip *strip
     return route;
 }
 
-/* Mono by the sine/cosine law, stereo by balance, between outputs left and right of the mix. */
+/*
+ * Mono by the sine/cosine law, stereo by balance, between outputs left and right of the mix. Where both are one, a
+ * mono layout's loudspeaker, it gets the fold of the two.
+ */
 static void place_by_pan(mxd_route *route, const mxd_strip *strip, uint32_t channel, uint32_t left, uint32_t right)
 {
     route->pan = find_automation(strip, MXD_PARAMETER_PAN, 0);
@@ -175,14 +179,16 @@ static void place_by_pan(mxd_route *route, const mxd_strip *strip, uint32_t chan
     route->pair[1] = right;
     route->channel = channel;
     route->num_channels = strip->num_channels;
+    if (left == right)
+        route->gain *= MXD_MONO_FOLD;
     if (route->pan) {
         route->kind = MXD_ROUTE_PAN;
         return;
     }
     double gains[2];
     mxd_pan_gains(strip->place.pan, strip->num_channels, channel, gains);
-    route->fixed[left] = gains[0];
-    route->fixed[right] = gains[1];
+    route->fixed[left] += gains[0];
+    route->fixed[right] += gains[1];
 }
 
 /* One channel of a strip into a bus's input. panned: by the strip's place; otherwise (sends) centred. */
@@ -220,7 +226,9 @@ static mxd_result route_to_bus(build *b, const mxd_strip *strip, uint32_t chain,
 /* One strip into one layout's loudspeakers. */
 static mxd_result route_to_layout(build *b, const mxd_strip *strip, uint32_t chain, const mxd_layout_panner *target)
 {
-    int left = mxd_layout_channel(target->layout, "M+030"), right = mxd_layout_channel(target->layout, "M-030");
+    bool mono = target->layout->num_channels == 1;
+    int left = mono ? 0 : mxd_layout_channel(target->layout, "M+030");
+    int right = mono ? 0 : mxd_layout_channel(target->layout, "M-030");
     for (uint32_t channel = 0; channel < strip->num_channels; channel++) {
         mxd_route *route = add_strip_route(b, target->mix, strip, chain, channel, MXD_NO_INDEX);
         if (!route)
@@ -258,8 +266,13 @@ static mxd_result route_strip(build *b, const mxd_strip *strip, uint32_t chain, 
         return result;
     if (strip->output >= 0)
         return route_to_bus(b, strip, chain, (uint32_t)strip->output, MXD_NO_INDEX);
-    for (uint32_t i = 0; i < b->graph->num_layouts && result == MXD_OK; i++)
-        result = route_to_layout(b, strip, chain, &b->graph->layouts[i]);
+    for (uint32_t i = 0; i < b->graph->num_layouts && result == MXD_OK; i++) {
+        const mxd_layout_panner *target = &b->graph->layouts[i];
+        uint32_t first_route = b->graph->mixes[target->mix].num_routes;
+        result = route_to_layout(b, strip, chain, target);
+        if (result == MXD_OK)
+            result = mxd_stems_build(b->graph, strip, target, first_route);
+    }
     return result;
 }
 
@@ -425,7 +438,7 @@ static mxd_result close_outputs(build *b)
     return result;
 }
 
-static mxd_result build_all(build *b, const uint32_t *deliverables, uint32_t num_deliverables)
+static mxd_result build_all(build *b, const uint32_t *deliverables, uint32_t num_deliverables, bool stems)
 {
     mxd_result result = mxd_routing_create(b->session, &b->routing);
     if (result != MXD_OK)
@@ -436,13 +449,24 @@ static mxd_result build_all(build *b, const uint32_t *deliverables, uint32_t num
     result = prepare_buses(b);
     if (result == MXD_OK)
         result = prepare_outputs(b, deliverables, num_deliverables);
+    if (result == MXD_OK && stems)
+        result = mxd_stems_list(b->graph);
     for (uint32_t i = 0; i < b->session->num_tracks && result == MXD_OK; i++)
         result = build_track(b, i);
     for (uint32_t i = 0; i < b->session->num_buses && result == MXD_OK; i++)
         result = build_bus(b, b->routing.bus_order[i]);
     if (result == MXD_OK)
         result = close_outputs(b);
+    mxd_stems_number(b->graph, mxd_graph_output_lanes(b->graph));
     return result;
+}
+
+uint32_t mxd_graph_output_lanes(const mxd_graph *graph)
+{
+    uint32_t count = graph->num_stem_lanes;
+    for (uint32_t i = 0; i < graph->num_outputs; i++)
+        count += graph->outputs[i].deliverable->layout->num_channels;
+    return count;
 }
 
 /* Tracks first; buses and then deliverables were numbered in feeding order by prepare_*. */
@@ -480,7 +504,7 @@ static mxd_result finish(build *b)
 }
 
 mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *deliverables, uint32_t num_deliverables,
-                            mxd_folding folding, mxd_problems *problems, mxd_graph **out)
+                            mxd_folding folding, bool stems, mxd_problems *problems, mxd_graph **out)
 {
     *out = NULL;
     mxd_graph *graph = calloc(1, sizeof *graph);
@@ -488,7 +512,7 @@ mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *delivera
         return MXD_ERROR_MEMORY;
     graph->session = session;
     build b = {.graph = graph, .session = session, .problems = problems};
-    mxd_result result = build_all(&b, deliverables, num_deliverables);
+    mxd_result result = build_all(&b, deliverables, num_deliverables, stems);
     if (result == MXD_OK)
         result = finish(&b);
     if (result == MXD_OK && folding != MXD_FOLD_NONE)
@@ -536,6 +560,7 @@ void mxd_graph_destroy(mxd_graph *graph)
     free(graph->steps);
     free(graph->layouts);
     free(graph->outputs);
+    free(graph->stems);
     free(graph->chains);
     free(graph->mixes);
     free(graph->operations);

@@ -2,6 +2,7 @@
  * A session as a graph of lanes and operations, and as steps on a backend.
  *
  *   graph.c     session -> chains, operations, mixes (virtual lanes)
+ *   stems.c     each strip's contribution to a layout, as a mix of its own
  *   builder.c   what inserts call to add operations
  *   fold.c      convolvers whose outputs are mixed with constant gains become one
  *   schedule.c  depths, batches, physical lanes; makes the backend's steps
@@ -40,7 +41,7 @@ typedef struct mxd_route {
     const mxd_automation *levels[2];  /* fader and send, where they move; else NULL */
     double *fixed;                    /* FIXED: one an output; owned */
     const mxd_automation *pan;        /* PAN */
-    uint32_t pair[2];                 /* PAN: outputs that are left and right */
+    uint32_t pair[2];                 /* PAN: outputs that are left and right; one and the same in mono */
     uint32_t channel;                 /* PAN: 0 or 1 of num_channels */
     uint32_t num_channels;            /* PAN: 1 = sine/cosine law, 2 = balance */
     const mxd_object *object;         /* OBJECT */
@@ -49,7 +50,8 @@ typedef struct mxd_route {
 
 typedef struct mxd_mix {
     uint32_t chain;                   /* the chain that it feeds or belongs to; MXD_NO_INDEX: a layout's */
-    uint32_t *lanes;                  /* virtual outputs */
+    bool is_stem;                     /* one strip's part of a layout's mix */
+    uint32_t *lanes;                  /* virtual outputs; in a stem's MXD_NO_INDEX where no route ever leads */
     uint32_t num_lanes;
     mxd_route *routes;
     uint32_t num_routes;
@@ -106,6 +108,14 @@ typedef struct mxd_output {
     uint32_t lanes[MXD_MAX_LAYOUT_CHANNELS];
 } mxd_output;
 
+/* What one strip gives a layout: downloaded too. */
+typedef struct mxd_stem {
+    const mxd_strip *strip;
+    const mxd_layout *layout;
+    uint32_t mix;                     /* MXD_NO_INDEX = it never sounds */
+    uint32_t outputs[MXD_MAX_LAYOUT_CHANNELS]; /* each channel's lane in the block's outputs; MXD_NO_INDEX: silence */
+} mxd_stem;
+
 typedef struct mxd_step {
     mxd_operation_kind kind;
     uint32_t backend_step;
@@ -140,6 +150,10 @@ typedef struct mxd_graph {
     uint32_t *chain_order;            /* every chain after those that feed it; without the folds */
     mxd_output *outputs;
     uint32_t num_outputs;
+    mxd_stem *stems;                  /* of one layout after another: tracks, then buses, in the session's order */
+    uint32_t num_stems;
+    uint32_t stems_per_layout;
+    uint32_t num_stem_lanes;          /* of the block's outputs, behind the deliverables' */
     mxd_layout_panner *layouts;
     uint32_t num_layouts;
     uint64_t end_frame;               /* of the session: length_s, or when the last tail has rung out */
@@ -159,12 +173,12 @@ typedef enum mxd_folding {
 } mxd_folding;
 
 /*
- * Builds the graph of the chosen deliverables (indices into the session's).
- * Errors: MXD_ERROR_MEMORY; MXD_ERROR_INVALID with problems. The session must
+ * Builds the graph of the chosen deliverables (indices into the session's);
+ * stems: with the stems of their layouts. Errors: MXD_ERROR_MEMORY; MXD_ERROR_INVALID with problems. The session must
  * outlive it. Free with mxd_graph_destroy.
  */
 mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *deliverables, uint32_t num_deliverables,
-                            mxd_folding folding, mxd_problems *problems, mxd_graph **graph);
+                            mxd_folding folding, bool stems, mxd_problems *problems, mxd_graph **graph);
 /* Accepts NULL. */
 void mxd_graph_destroy(mxd_graph *graph);
 
@@ -178,11 +192,19 @@ mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t blo
  * Fills `block` with what the block at first_frame runs: uploads (sources, one a
  * source lane, say with what; frames NULL on all lanes of a track that is silent;
  * their .lane is set here), runs, and downloads into outputs, [output lane][block_frames] in the
- * order of graph->outputs. Output lanes that are silent are zeroed here instead.
- * Blocks come in order. The arrays belong to the graph, until the next call.
+ * order of graph->outputs, then of graph->stems. Deliverables' lanes that are
+ * silent are zeroed here instead; stem_sounds, one a stem, tells which of those
+ * have anything: the lanes of the others are left as they are. Blocks come in
+ * order. The arrays belong to the graph, until the next call.
  */
 void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const mxd_upload *sources,
-                     float *outputs, mxd_block *block);
+                     float *outputs, bool *stem_sounds, mxd_block *block);
+
+/* The first of the graph->stems_per_layout stems of a layout; NULL = there are none. */
+const mxd_stem *mxd_graph_stems_of(const mxd_graph *graph, const mxd_layout *layout);
+
+/* Lanes of the block's outputs: channels of all deliverables, and of their stems where anything reaches them. */
+uint32_t mxd_graph_output_lanes(const mxd_graph *graph);
 
 /* Bytes of host memory that attach takes for blocks of that size; UINT64_MAX: more than there are indices for. */
 uint64_t mxd_graph_array_bytes(const mxd_graph *graph, uint32_t block_frames);

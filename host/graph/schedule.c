@@ -21,7 +21,8 @@ static uint32_t deepest_of(const mxd_graph *graph, const uint32_t *lanes, uint32
 static void set_lane_depths(mxd_graph *graph, const uint32_t *lanes, uint32_t num_lanes, uint32_t depth)
 {
     for (uint32_t i = 0; i < num_lanes; i++)
-        graph->lanes[lanes[i]].depth = depth;
+        if (lanes[i] != MXD_NO_INDEX)
+            graph->lanes[lanes[i]].depth = depth;
 }
 
 /* Operations stand after those whose lanes they read: each lies one deeper than the deepest of these. */
@@ -96,7 +97,8 @@ static void find_lifetimes(mxd_graph *graph)
                 if (!mix->routes[j].folded)
                     touch(graph, mix->routes[j].lane, operation->depth);
             for (uint32_t j = 0; j < mix->num_lanes; j++)
-                write_lane(graph, mix->lanes[j], operation->depth);
+                if (mix->lanes[j] != MXD_NO_INDEX)
+                    write_lane(graph, mix->lanes[j], operation->depth);
             break;
         }
         }
@@ -107,6 +109,10 @@ static void find_lifetimes(mxd_graph *graph)
     for (uint32_t i = 0; i < graph->num_outputs; i++)
         for (uint32_t j = 0; j < graph->outputs[i].deliverable->layout->num_channels; j++)
             graph->lanes[graph->outputs[i].lanes[j]].last_depth = MXD_NO_INDEX;
+    for (uint32_t i = 0; i < graph->num_stems; i++)
+        for (uint32_t j = 0; j < graph->stems[i].layout->num_channels; j++)
+            if (graph->stems[i].outputs[j] != MXD_NO_INDEX)
+                graph->lanes[graph->mixes[graph->stems[i].mix].lanes[j]].last_depth = MXD_NO_INDEX;
 }
 
 static uint32_t deepest(const mxd_graph *graph)

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* One stretch: long enough that hand-over costs nothing, short enough to stay in cache. */
 #define STRETCH_FRAMES 32768
@@ -76,6 +75,7 @@ static const mxd_layout *layout_of_mask(uint32_t mask, uint32_t num_channels)
 static const char *usual_layout(uint32_t num_channels)
 {
     switch (num_channels) {
+    case 1: return "0+1+0";
     case 2: return "0+2+0";
     case 6: return "0+5+0";
     case 8: return "0+7+0";
@@ -86,27 +86,20 @@ static const char *usual_layout(uint32_t num_channels)
     }
 }
 
-/* *layout = NULL for mono. */
 static mxd_result choose_layout(const char *path, const char *name, const mxd_audio_info *info,
                                 mxd_problems *problems, const mxd_layout **layout)
 {
     mxd_place place = {.file = path};
-    *layout = NULL;
-    if (name && strcasecmp(name, "mono") != 0) {
+    if (name) {
         *layout = mxd_layout_find(name);
         if (!*layout)
             return mxd_fail(problems, MXD_ERROR_ARGUMENT, &place,
                             "there is no layout '%s'; 'mono', 'stereo', '5.1', '7.1.4' or '4+7+0' are such names", name);
-    }
-    if (name) {
-        uint32_t expected = *layout ? (*layout)->num_channels : 1;
-        if (expected != info->num_channels)
+        if ((*layout)->num_channels != info->num_channels)
             return mxd_fail(problems, MXD_ERROR_ARGUMENT, &place, "has %u channels, but layout '%s' has %u",
-                            info->num_channels, name, expected);
+                            info->num_channels, name, (*layout)->num_channels);
         return MXD_OK;
     }
-    if (info->num_channels == 1)
-        return MXD_OK;
     if (info->wave_mask != 0 && info->num_channels > 2) {
         *layout = layout_of_mask(info->wave_mask, info->num_channels);
         if (!*layout)
@@ -130,7 +123,7 @@ static void choose_order(const mxd_layout *layout, const mxd_audio_info *info,
 {
     for (uint32_t c = 0; c < MXD_MAX_LAYOUT_CHANNELS; c++)
         order[c] = c;
-    if (layout && info->wave_mask != 0 && layout_of_mask(info->wave_mask, info->num_channels) == layout) {
+    if (info->wave_mask != 0 && layout_of_mask(info->wave_mask, info->num_channels) == layout) {
         uint32_t by_mask[MXD_MAX_LAYOUT_CHANNELS];
         mxd_layout_wave_order(layout, by_mask);
         for (uint32_t i = 0; i < layout->num_channels; i++)
@@ -257,7 +250,7 @@ static mxd_measure_result *take_result(const mxd_meter *meter, const mxd_layout 
         memcpy(m->momentary_lufs, momentary, n * sizeof(double));
         memcpy(m->short_term_lufs, short_term, n * sizeof(double));
     }
-    m->result.layout = layout ? layout->name : "mono";
+    m->result.layout = layout->name;
     m->result.num_channels = info->num_channels;
     m->result.sample_rate = info->sample_rate;
     m->result.num_frames = info->num_frames;

@@ -82,6 +82,8 @@ static void describe_plan(FILE *text, const mxd_plan *plan, const mxd_session *s
         fprintf(text, "deliverable     %s: %s, %u channels, %u bit\n", deliverable->file, deliverable->layout->name,
                 deliverable->layout->num_channels, deliverable->bit_depth);
     }
+    if (graph->stems_per_layout > 0)
+        fprintf(text, "stems           %u of each deliverable\n", graph->stems_per_layout);
 }
 
 mxd_result mxd_describe(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,

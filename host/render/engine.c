@@ -24,6 +24,7 @@ typedef struct source_slot {
 typedef struct output_slot {
     mxd_engine_block block;
     float *frames;
+    bool *stem_sounds;
     bool taken;
     uint64_t ticket;
 } output_slot;
@@ -176,11 +177,12 @@ static mxd_result submit_block(mxd_engine *engine, uint64_t index)
         .end = num_frames,
         .outputs = output->frames,
         .block_frames = engine->plan.block_frames,
+        .stem_sounds = output->stem_sounds,
     };
     double begin_s = mxd_clock_s();
     mxd_block block;
     mxd_graph_block(engine->plan.graph, first_frame, num_frames, engine->sources[index % engine->num_sources].lanes,
-                    output->frames, &block);
+                    output->frames, output->stem_sounds, &block);
     engine->gains_s += mxd_clock_s() - begin_s;
     result = mxd_backend_submit(engine->plan.backend, &block, &output->ticket);
     if (result == MXD_OK)
@@ -263,9 +265,13 @@ static mxd_result make_buffers(mxd_engine *engine)
         if (!(engine->sources[i].room = malloc(num_lanes * block_bytes)) ||
             !(engine->sources[i].lanes = calloc(num_lanes, sizeof *engine->sources[i].lanes)))
             return MXD_ERROR_MEMORY;
-    for (uint32_t i = 0; i < engine->num_outputs; i++)
-        if (!(engine->outputs[i].frames = malloc(mxd_plan_output_lanes(graph) * block_bytes)))
+    for (uint32_t i = 0; i < engine->num_outputs; i++) {
+        output_slot *slot = &engine->outputs[i];
+        slot->frames = malloc(mxd_graph_output_lanes(graph) * block_bytes);
+        slot->stem_sounds = calloc(graph->num_stems + 1u, sizeof *slot->stem_sounds);
+        if (!slot->frames || !slot->stem_sounds)
             return MXD_ERROR_MEMORY;
+    }
     engine->players = calloc(graph->num_chains ? graph->num_chains : 1, sizeof *engine->players);
     engine->sounding = calloc(graph->num_chains ? graph->num_chains : 1, sizeof *engine->sounding);
     if (!engine->players || !engine->sounding)
@@ -339,6 +345,7 @@ void mxd_engine_destroy(mxd_engine *engine)
         free(engine->sources[i].room);
         free(engine->sources[i].lanes);
         free(engine->outputs[i].frames);
+        free(engine->outputs[i].stem_sounds);
     }
     pthread_cond_destroy(&engine->changed);
     pthread_mutex_destroy(&engine->mutex);

@@ -12,13 +12,14 @@
 
 typedef struct mxd_engine mxd_engine;
 
-/* A finished block: outputs[lane * block_frames + i], lanes in the order of graph->outputs, i in begin..end-1. */
+/* A finished block: outputs[lane * block_frames + i], i in begin..end-1; lanes as mxd_graph_block has them. */
 typedef struct mxd_engine_block {
     uint64_t first_frame;  /* of the session: the frame at index 0 */
     uint32_t begin;        /* first index within --from/--to */
     uint32_t end;
     const float *outputs;
     uint32_t block_frames; /* distance between lanes */
+    const bool *stem_sounds; /* one of each of graph->stems: false = its lanes hold nothing */
 } mxd_engine_block;
 
 /*

@@ -11,23 +11,15 @@
 #define LARGEST_BLOCK (1u << 20)
 #define MAX_DEVICES 16
 
-uint32_t mxd_plan_output_lanes(const mxd_graph *graph)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < graph->num_outputs; i++)
-        count += graph->outputs[i].deliverable->layout->num_channels;
-    return count;
-}
-
 /* Bytes of sources, outputs and the block's description for a block size; UINT64_MAX = beyond all bounds. */
 static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
 {
+    uint32_t output_lanes = mxd_graph_output_lanes(plan->graph);
     uint64_t lanes = (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes +
-                     (uint64_t)plan->num_output_slots * mxd_plan_output_lanes(plan->graph);
+                     (uint64_t)plan->num_output_slots * output_lanes;
     /* A device's staging grows with the first blocks: every upload and download of a block, and a quarter more. */
     if (plan->kind == MXD_BACKEND_VULKAN)
-        lanes += (uint64_t)plan->blocks_in_flight *
-                 (plan->graph->num_source_lanes + mxd_plan_output_lanes(plan->graph)) * 5 / 4;
+        lanes += (uint64_t)plan->blocks_in_flight * (plan->graph->num_source_lanes + output_lanes) * 5 / 4;
     uint64_t bytes = lanes * block_frames * sizeof(float), arrays = mxd_graph_array_bytes(plan->graph, block_frames);
     bytes += (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes * sizeof(mxd_upload);
     return arrays < UINT64_MAX - bytes ? bytes + arrays : UINT64_MAX;
@@ -202,9 +194,11 @@ static uint32_t choose_backend(mxd_plan *plan, const mxd_render_options *options
  * On a device products of spectra bind, on a CPU transforms do. MXD_FOLD=none, for tests of folding alone, leaves
  * every convolver in a row of its own; MXD_FOLD=transforms and MXD_FOLD=cost do as for a device or a CPU.
  */
-static mxd_folding choose_folding(const mxd_plan *plan)
+static mxd_folding choose_folding(const mxd_plan *plan, const mxd_render_options *options)
 {
     const char *wanted = getenv("MXD_FOLD");
+    if (options->stems)
+        return MXD_FOLD_NONE; /* a stem needs its strip's signal by itself */
     if (wanted && strcmp(wanted, "none") == 0)
         return MXD_FOLD_NONE;
     if (wanted && strcmp(wanted, "transforms") == 0)
@@ -229,7 +223,8 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
     mxd_result result = choose_deliverables(session, options, problems, chosen, &num_chosen);
     if (result == MXD_OK) {
         device = choose_backend(plan, options);
-        result = mxd_graph_create(session, chosen, num_chosen, choose_folding(plan), problems, &plan->graph);
+        result = mxd_graph_create(session, chosen, num_chosen, choose_folding(plan, options), options->stems, problems,
+                                  &plan->graph);
     }
     free(chosen);
     if (result == MXD_OK)

@@ -37,7 +37,4 @@ mxd_result mxd_plan_range(const mxd_graph *graph, const mxd_render_options *opti
 /* Bytes that a render by this plan takes, all together. */
 uint64_t mxd_plan_memory(const mxd_plan *plan);
 
-/* Channels of all deliverables together. */
-uint32_t mxd_plan_output_lanes(const mxd_graph *graph);
-
 #endif

@@ -120,9 +120,11 @@ mxd_result mxd_null_test(const mxd_session *session, const mxd_render_options *o
     *out = NULL;
     side a = {0}, b = {0};
     difference *differences = NULL;
-    mxd_result result = mxd_engine_create(session, options_a, problems, &a.engine);
+    mxd_render_options mixes_a = *options_a, mixes_b = *options_b;
+    mixes_a.stems = mixes_b.stems = false;
+    mxd_result result = mxd_engine_create(session, &mixes_a, problems, &a.engine);
     if (result == MXD_OK)
-        result = mxd_engine_create(session, options_b, problems, &b.engine);
+        result = mxd_engine_create(session, &mixes_b, problems, &b.engine);
     if (result == MXD_OK) {
         const mxd_graph *graph = mxd_engine_graph(a.engine);
         differences = calloc(graph->num_outputs, sizeof *differences);

@@ -42,17 +42,27 @@ void mxd_output_file_close(mxd_output_file *file)
     *file = (mxd_output_file){0};
 }
 
+/* The block's channels, from begin on. */
+static void find_channels(const mxd_output_file *file, const mxd_engine_block *block,
+                          const float *channels[MXD_MAX_LAYOUT_CHANNELS])
+{
+    for (uint32_t i = 0; i < file->deliverable->layout->num_channels; i++)
+        channels[i] = block->outputs + (size_t)(file->first_lane + i) * block->block_frames + block->begin;
+}
+
+mxd_result mxd_output_file_measure(mxd_output_file *file, const mxd_engine_block *block)
+{
+    const float *channels[MXD_MAX_LAYOUT_CHANNELS];
+    find_channels(file, block, channels);
+    return mxd_meter_push(file->meter, channels, block->end - block->begin);
+}
+
 mxd_result mxd_output_file_write(mxd_output_file *file, const mxd_engine_block *block)
 {
     const float *channels[MXD_MAX_LAYOUT_CHANNELS];
-    uint32_t num_frames = block->end - block->begin;
-    for (uint32_t i = 0; i < file->deliverable->layout->num_channels; i++)
-        channels[i] = block->outputs + (size_t)(file->first_lane + i) * block->block_frames + block->begin;
-    mxd_result result = mxd_meter_push(file->meter, channels, num_frames);
-    if (result == MXD_OK)
-        result = mxd_audio_writer_write(file->writer, channels, num_frames);
-    file->num_frames += num_frames;
-    return result;
+    find_channels(file, block, channels);
+    file->num_frames += block->end - block->begin;
+    return mxd_audio_writer_write(file->writer, channels, block->end - block->begin);
 }
 
 void mxd_output_file_describe(const mxd_output_file *file, double rate, mxd_deliverable_result *result)

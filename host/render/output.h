@@ -23,7 +23,8 @@ mxd_result mxd_output_file_open(mxd_output_file *file, const mxd_session *sessio
                                 uint32_t first_lane, const char *output_dir, mxd_problems *problems);
 /* Removes the unfinished file unless it was committed. Accepts a zeroed struct. */
 void mxd_output_file_close(mxd_output_file *file);
-/* Meters and writes begin..end of the block. */
+/* Meters begin..end of the block, and writes it; the two may run side by side. */
+mxd_result mxd_output_file_measure(mxd_output_file *file, const mxd_engine_block *block);
 mxd_result mxd_output_file_write(mxd_output_file *file, const mxd_engine_block *block);
 /* What it came to; result->file is a copy to be freed. rate in Hz. */
 void mxd_output_file_describe(const mxd_output_file *file, double rate, mxd_deliverable_result *result);

@@ -1,13 +1,15 @@
 /*
- * mxd_render: the engine's blocks into files. A thread of its own meters and
- * encodes a block while the next is computed. Files get their names together,
+ * mxd_render: the engine's blocks into files. A pool of threads meters and
+ * encodes a block while the next is computed, every file on its own. Files get their names together,
  * at the very end; a failed attempt on a device may be repeated on the CPU.
  */
 #include "../clock.h"
 #include "../measure/meter.h"
 #include "engine.h"
+#include "file_limit.h"
 #include "output.h"
 #include "report.h"
+#include "stem_files.h"
 #include "targets.h"
 
 #include <pthread.h>
@@ -21,6 +23,9 @@ typedef struct encoder {
     mxd_engine *engine;
     mxd_output_file *files;
     uint32_t num_files;
+    mxd_stem_file *stems;                /* of one file after another */
+    uint32_t num_stems;
+    float *zeros;                        /* a lane of silence */
     mxd_threads *threads;
     pthread_t thread;
     bool runs;
@@ -39,11 +44,19 @@ typedef struct encode_job {
     _Atomic mxd_result result;
 } encode_job;
 
+/* Meters come first: they take longest. */
 static void encode_file(void *user, uint32_t index, uint32_t thread)
 {
     (void)thread;
     encode_job *job = user;
-    mxd_result result = mxd_output_file_write(&job->encoder->files[index], job->block);
+    encoder *e = job->encoder;
+    mxd_result result;
+    if (index < e->num_files)
+        result = mxd_output_file_measure(&e->files[index], job->block);
+    else if (index < 2 * e->num_files)
+        result = mxd_output_file_write(&e->files[index - e->num_files], job->block);
+    else
+        result = mxd_stem_file_write(&e->stems[index - 2 * e->num_files], job->block, e->zeros);
     if (result != MXD_OK)
         job->result = result;
 }
@@ -64,7 +77,7 @@ static void *encoder_main(void *user)
         pthread_mutex_unlock(&e->mutex);
         double begin = mxd_clock_s();
         if (!failed)
-            mxd_threads_run(e->threads, e->num_files, encode_file, &job);
+            mxd_threads_run(e->threads, 2 * e->num_files + e->num_stems, encode_file, &job);
         mxd_engine_release(e->engine, job.block);
         pthread_mutex_lock(&e->mutex);
         e->encode_s += mxd_clock_s() - begin;
@@ -140,6 +153,20 @@ static mxd_result run(encoder *e, const mxd_render_options *options, double rate
 
 /* ---- Result ---- */
 
+/* The stems of one file, described; false when memory ran out. */
+static bool describe_stems(const mxd_stem_file *files, uint32_t count, double rate, mxd_deliverable_result *result)
+{
+    mxd_stem_result *stems = calloc(count + 1u, sizeof *stems);
+    result->stems = stems;
+    bool complete = stems;
+    for (uint32_t i = 0; stems && i < count; i++) {
+        mxd_stem_file_describe(&files[i], rate, &stems[i]);
+        complete &= stems[i].name && stems[i].file;
+        result->num_stems = i + 1;
+    }
+    return complete;
+}
+
 static mxd_result make_result(const encoder *e, double wall_s, double rate, mxd_render_result **out)
 {
     mxd_render_result *result = calloc(1, sizeof *result);
@@ -168,6 +195,8 @@ static mxd_result make_result(const encoder *e, double wall_s, double rate, mxd_
     for (uint32_t i = 0; i < e->num_files; i++) {
         mxd_output_file_describe(&e->files[i], rate, &deliverables[i]);
         complete &= deliverables[i].file != NULL;
+        uint32_t num_stems = e->num_stems / e->num_files;
+        complete &= describe_stems(e->stems + (size_t)i * num_stems, num_stems, rate, &deliverables[i]);
     }
     if (!complete) {
         mxd_render_result_destroy(result);
@@ -181,8 +210,15 @@ void mxd_render_result_destroy(mxd_render_result *result)
 {
     if (!result)
         return;
-    for (size_t i = 0; i < result->num_deliverables; i++)
-        free((char *)result->deliverables[i].file);
+    for (size_t i = 0; i < result->num_deliverables; i++) {
+        const mxd_deliverable_result *deliverable = &result->deliverables[i];
+        for (size_t j = 0; j < deliverable->num_stems; j++) {
+            free((char *)deliverable->stems[j].name);
+            free((char *)deliverable->stems[j].file);
+        }
+        free((void *)deliverable->stems);
+        free((char *)deliverable->file);
+    }
     free((void *)result->deliverables);
     free((char *)result->device);
     free(result);
@@ -194,29 +230,62 @@ static mxd_result open_files(encoder *e, const mxd_session *session, const mxd_r
                              mxd_problems *problems)
 {
     const mxd_graph *graph = mxd_engine_graph(e->engine);
+    uint32_t num_stems = graph->num_outputs * graph->stems_per_layout, lane = 0;
     e->files = calloc(graph->num_outputs, sizeof *e->files);
-    if (!e->files)
+    e->stems = calloc(num_stems + 1u, sizeof *e->stems);
+    e->zeros = calloc(mxd_engine_block_frames(e->engine), sizeof *e->zeros);
+    if (!e->files || !e->stems || !e->zeros)
         return MXD_ERROR_MEMORY;
-    uint32_t lane = 0;
-    mxd_result result = MXD_OK;
+    mxd_result result = mxd_file_limit_raise(graph, graph->num_outputs + num_stems, problems);
     for (uint32_t i = 0; i < graph->num_outputs && result == MXD_OK; i++) {
         result = mxd_output_file_open(&e->files[i], session, &graph->outputs[i], lane, options->output_dir, problems);
         lane += graph->outputs[i].deliverable->layout->num_channels;
         e->num_files = i + 1;
     }
+    for (uint32_t i = 0; i < num_stems && result == MXD_OK; i++) {
+        const mxd_output *output = &graph->outputs[i / graph->stems_per_layout];
+        result = mxd_stem_file_open(&e->stems[i], graph, output, i % graph->stems_per_layout + 1, options->output_dir,
+                                    problems);
+        e->num_stems = i + 1;
+    }
     return result;
+}
+
+static void close_files(encoder *e)
+{
+    for (uint32_t i = e->num_stems; i-- > 0;)
+        mxd_stem_file_close(&e->stems[i]);
+    for (uint32_t i = 0; i < e->num_files; i++)
+        mxd_output_file_close(&e->files[i]);
+    free(e->stems);
+    free(e->files);
+    free(e->zeros);
+}
+
+/* Side by side: disks take their time to say that all is written. */
+static void finish_file(void *user, uint32_t index, uint32_t thread)
+{
+    (void)thread;
+    encode_job *job = user;
+    const encoder *e = job->encoder;
+    mxd_result result = mxd_audio_writer_finish(index < e->num_files ? e->files[index].writer
+                                                                     : e->stems[index - e->num_files].writer);
+    if (result != MXD_OK)
+        job->result = result;
 }
 
 static mxd_result finish_files(encoder *e, const mxd_render_options *options, const mxd_render_result *summary,
                                const mxd_session *session, mxd_problems *problems)
 {
-    mxd_result result = MXD_OK;
-    for (uint32_t i = 0; i < e->num_files && result == MXD_OK; i++)
-        result = mxd_audio_writer_finish(e->files[i].writer);
+    encode_job job = {.encoder = e};
+    mxd_threads_run(e->threads, e->num_files + e->num_stems, finish_file, &job);
+    mxd_result result = job.result;
     if (result == MXD_OK && options->report)
         result = mxd_report_write(options->report, session, summary, e->files, problems);
     for (uint32_t i = 0; i < e->num_files && result == MXD_OK; i++)
         result = mxd_audio_writer_commit(e->files[i].writer);
+    for (uint32_t i = 0; i < e->num_stems && result == MXD_OK; i++)
+        result = mxd_stem_file_commit(&e->stems[i]);
     return result;
 }
 
@@ -246,9 +315,7 @@ static mxd_result attempt(const mxd_session *session, const mxd_render_options *
         result = make_result(&e, mxd_clock_s() - begin_s, rate, &summary);
     if (result == MXD_OK)
         result = finish_files(&e, options, summary, session, problems);
-    for (uint32_t i = 0; i < e.num_files; i++)
-        mxd_output_file_close(&e.files[i]);
-    free(e.files);
+    close_files(&e);
     mxd_threads_destroy(e.threads);
     mxd_engine_destroy(e.engine);
     pthread_cond_destroy(&e.changed);

@@ -40,6 +40,22 @@ static json_t *series(bool *good, const double *values, size_t count)
     return array;
 }
 
+static json_t *describe_stems(bool *good, const mxd_deliverable_result *result)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < result->num_stems; i++) {
+        const mxd_stem_result *stem = &result->stems[i];
+        json_t *object = json_object();
+        put(good, object, "name", json_string(stem->name));
+        put(good, object, "file", name(stem->file));
+        put(good, object, "sample_peak_dbfs", level(stem->sample_peak_dbfs));
+        put(good, object, "clipped_samples", json_integer((json_int_t)stem->num_clipped));
+        put(good, object, "first_clip_s", stem->num_clipped ? json_real(stem->first_clip_s) : json_null());
+        *good &= json_array_append_new(array, object) == 0;
+    }
+    return array;
+}
+
 static json_t *describe_deliverable(bool *good, const mxd_deliverable_result *result,
                                     const mxd_output_file *file)
 {
@@ -62,6 +78,8 @@ static json_t *describe_deliverable(bool *good, const mxd_deliverable_result *re
     put(good, object, "series_step_s", json_real(0.1));
     put(good, object, "momentary_lufs", series(good, momentary, num_points));
     put(good, object, "short_term_lufs", series(good, short_term, num_points));
+    if (result->num_stems > 0)
+        put(good, object, "stems", describe_stems(good, result));
     return object;
 }
 

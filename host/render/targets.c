@@ -8,6 +8,7 @@
 #include "../../formats/audio_file.h"
 #include "../session/inputs.h"
 #include "output.h"
+#include "stem_files.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 
 typedef struct target {
     const mxd_deliverable *deliverable; /* NULL = the report */
+    const mxd_strip *stem;              /* of this strip; NULL = the deliverable itself */
     char *path;                         /* as it is opened */
     char *folder;                       /* that is there, without links */
     char *real;                         /* folder and the rest */
@@ -91,18 +93,24 @@ static mxd_result check_inputs(const target *t, const mxd_session *session, cons
                                mxd_problems *problems)
 {
     const mxd_place place = {.file = t->path};
-    if (t->deliverable && !options->output_dir)
+    if (t->deliverable && !t->stem && !options->output_dir)
         return MXD_OK;
     mxd_result result = mxd_session_check_overwrite(session, t->path, t->path, &place, problems);
     return result == MXD_ERROR_INVALID ? MXD_ERROR_ARGUMENT : result;
 }
 
-static mxd_result check_pair(const target *a, const target *b, const mxd_session *session,
-                             const mxd_render_options *options, mxd_problems *problems)
+/* Two targets that are one file: a comes before b. */
+static mxd_result refuse_pair(const target *a, const target *b, const mxd_session *session,
+                              const mxd_render_options *options, mxd_problems *problems)
 {
     const mxd_place place = {.file = b->path};
-    if (!a->real || !b->real || strcmp(a->real, b->real) != 0)
-        return MXD_OK;
+    const target *stem = b->stem ? b : a, *other = b->stem ? a : b;
+    if (stem->stem)
+        return mxd_fail(problems, MXD_ERROR_ARGUMENT, &place,
+                        "the stem \"%.80s\" of \"%.200s\" would be written to the same file as %s%.200s%s",
+                        stem->stem->name, stem->deliverable->file,
+                        !other->deliverable ? "the report" : other->stem ? "one of \"" : "the deliverable \"",
+                        other->deliverable ? other->deliverable->file : "", other->deliverable ? "\"" : "");
     if (!b->deliverable)
         return mxd_fail(problems, MXD_ERROR_ARGUMENT, &place, "the report would overwrite the deliverable \"%.200s\"",
                         a->deliverable->file);
@@ -156,37 +164,71 @@ static mxd_result first_of(mxd_result a, mxd_result b)
     return a != MXD_OK ? a : b;
 }
 
+/* By file; those of one file in the order of the targets. */
+static int compare_targets(const void *a, const void *b)
+{
+    const target *x = *(const target *const *)a, *y = *(const target *const *)b;
+    int order = strcmp(x->real, y->real);
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+static mxd_result check_pairs(const target *targets, uint32_t count, const mxd_session *session,
+                              const mxd_render_options *options, mxd_problems *problems)
+{
+    uint32_t num_sorted = 0;
+    const target **sorted = malloc((count + 1u) * sizeof *sorted);
+    if (!sorted)
+        return mxd_fail(problems, MXD_ERROR_MEMORY, NULL, "memory ran out while outputs were being checked");
+    for (uint32_t i = 0; i < count; i++)
+        if (targets[i].real)
+            sorted[num_sorted++] = &targets[i];
+    qsort(sorted, num_sorted, sizeof *sorted, compare_targets);
+    mxd_result result = MXD_OK;
+    for (uint32_t i = 1; i < num_sorted; i++)
+        if (strcmp(sorted[i - 1]->real, sorted[i]->real) == 0)
+            result = first_of(result, refuse_pair(sorted[i - 1], sorted[i], session, options, problems));
+    free(sorted);
+    return result;
+}
+
 static mxd_result check_all(target *targets, uint32_t count, const mxd_session *session,
                             const mxd_render_options *options, mxd_problems *problems)
 {
     mxd_result result = MXD_OK;
     for (uint32_t i = 0; i < count; i++)
         result = first_of(result, check_folder(&targets[i], problems));
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         result = first_of(result, check_inputs(&targets[i], session, options, problems));
-        mxd_result pair = MXD_OK;
-        for (uint32_t j = 0; j < i && pair == MXD_OK; j++)
-            pair = check_pair(&targets[j], &targets[i], session, options, problems);
-        result = first_of(result, pair);
-    }
+    result = first_of(result, check_pairs(targets, count, session, options, problems));
     for (uint32_t i = 0; i < count && result == MXD_OK; i++)
         result = check_room(targets, count, i, problems);
     return result;
 }
 
+/* Number 0 is the deliverable itself, the others its stems. False: no memory. */
+static bool set_target(target *t, const mxd_graph *graph, const mxd_output *output, uint32_t number,
+                       const mxd_render_options *options, uint64_t num_frames)
+{
+    const mxd_deliverable *d = output->deliverable;
+    const mxd_stem *stem = number > 0 ? mxd_graph_stems_of(graph, d->layout) + (number - 1) : NULL;
+    *t = (target){.deliverable = d, .stem = stem ? stem->strip : NULL};
+    t->path = stem ? mxd_stem_path(graph->session, d, stem->strip, number, graph->stems_per_layout, options->output_dir)
+                   : mxd_output_path(graph->session, d, options->output_dir);
+    bool silent = stem && stem->mix == MXD_NO_INDEX; /* not stored, where the disk knows holes */
+    if (d->format != MXD_FORMAT_FLAC && !silent) /* how much FLAC packs nobody knows before */
+        t->num_bytes = num_frames * d->layout->num_channels * (d->bit_depth / 8);
+    return t->path != NULL;
+}
+
 mxd_result mxd_targets_check(const mxd_graph *graph, const mxd_render_options *options, uint64_t num_frames,
                              mxd_problems *problems)
 {
-    uint32_t count = 0;
-    target *targets = calloc(graph->num_outputs + 1u, sizeof *targets);
+    uint32_t count = 0, per_output = 1 + graph->stems_per_layout;
+    target *targets = calloc((size_t)graph->num_outputs * per_output + 1u, sizeof *targets);
     bool good = targets != NULL;
-    for (uint32_t i = 0; good && i < graph->num_outputs; i++) {
-        const mxd_deliverable *d = graph->outputs[i].deliverable;
-        targets[count] = (target){.deliverable = d, .path = mxd_output_path(graph->session, d, options->output_dir)};
-        if (d->format != MXD_FORMAT_FLAC) /* how much FLAC packs nobody knows before */
-            targets[count].num_bytes = num_frames * d->layout->num_channels * (d->bit_depth / 8);
-        good = targets[count++].path != NULL;
-    }
+    for (uint32_t i = 0; good && i < graph->num_outputs * per_output; i++)
+        good = set_target(&targets[count++], graph, &graph->outputs[i / per_output], i % per_output, options,
+                          num_frames);
     if (good && options->report) {
         targets[count].path = strdup(options->report);
         good = targets[count++].path != NULL;

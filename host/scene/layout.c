@@ -1,5 +1,5 @@
 /*
- * The ten layouts of ITU-R BS.2051-3 (systems A to J) as constant tables.
+ * The ten layouts of ITU-R BS.2051-3 (systems A to J), and mono, as constant tables.
  *
  * WAVE's speaker bits follow the loudspeaker's role, by these rules:
  * - M+-110, the only surround pair of 5.1, is BACK_LEFT/RIGHT. Both 0x3F (back)
@@ -167,6 +167,9 @@ static const mxd_layout layouts[] = {
         {"U-045", -45, 30, false, TOP_FRONT_RIGHT},
         {"U+135", 135, 30, false, TOP_BACK_LEFT},
         {"U-135", -135, 30, false, TOP_BACK_RIGHT},
+    }},
+    {"0+1+0", "mono", 1, { /* BS.2051 has none; ADM's common definitions (BS.2094) call it so */
+        {"M+000", 0, 0, false, FRONT_CENTER},
     }},
 };
 

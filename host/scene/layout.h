@@ -1,7 +1,7 @@
 /*
- * Loudspeaker layouts of ITU-R BS.2051-3 (table 1 and annexes): labels, nominal
- * positions, allowed ranges, LFE, and where each channel sits in WAVE's mask.
- * Constant tables; nothing here allocates.
+ * Loudspeaker layouts of ITU-R BS.2051-3 (table 1 and annexes), and mono: labels,
+ * nominal positions, allowed ranges, LFE, and where each channel sits in WAVE's
+ * mask. Constant tables; nothing here allocates.
  */
 #ifndef MXD_SCENE_LAYOUT_H
 #define MXD_SCENE_LAYOUT_H
@@ -10,6 +10,12 @@
 #include <stdint.h>
 
 #define MXD_MAX_LAYOUT_CHANNELS 24
+
+/*
+ * Mono is stereo folded: M = sqrt(1/2) (L + R), ITU-R BS.775-3 annex 4, table 2
+ * (1/0 from 2/0). What is panned to the centre keeps its level.
+ */
+#define MXD_MONO_FOLD 0.70710678118654752
 
 typedef struct mxd_speaker {
     const char *label;      /* BS.2051: "M+030", "LFE1" */

@@ -78,7 +78,7 @@ typedef struct region {
 
 struct mxd_panner {
     const mxd_layout *layout;      /* the one asked for */
-    const mxd_layout *pan_layout;  /* the one panned for: 0+5+0 for 0+2+0 */
+    const mxd_layout *pan_layout;  /* the one panned for: 0+5+0 for 0+2+0 and mono */
     uint32_t num_vertices;
     uint32_t num_rings;
     uint32_t num_regions;
@@ -371,8 +371,8 @@ mxd_result mxd_panner_create(const mxd_layout *layout, const mxd_direction *real
                         layout->name);
     created->layout = layout;
     created->pan_layout = layout;
-    if (strcmp(layout->name, "0+2+0") == 0) {
-        /* Stereo loudspeakers may stand nowhere but at their nominal positions, so real ones need no attention. */
+    if (layout->num_channels <= 2) {
+        /* Their loudspeakers may stand nowhere but at their nominal positions, so real ones need no attention. */
         created->pan_layout = mxd_layout_find("0+5+0");
         real = NULL;
     }
@@ -517,8 +517,12 @@ void mxd_panner_gains(const mxd_panner *panner, double azimuth_deg, double eleva
         pan(panner, source, gains);
         scale_to_power(gains, panner->layout->num_channels, 1.0);
     } else {
-        double surround[MXD_MAX_LAYOUT_CHANNELS];
+        double surround[MXD_MAX_LAYOUT_CHANNELS], stereo[2];
         pan(panner, source, surround);
-        fold_to_stereo(surround, gains);
+        fold_to_stereo(surround, stereo);
+        if (panner->layout->num_channels == 1)
+            gains[0] = MXD_MONO_FOLD * (stereo[0] + stereo[1]);
+        else
+            memcpy(gains, stereo, sizeof stereo);
     }
 }
