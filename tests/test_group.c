@@ -498,6 +498,142 @@ static void test_random_programs_on_vulkan(void **state)
     print_message("worst deviation %.1f dB\n", 20.0 * log10(worst));
 }
 
+/* ---- Failures ------------------------------------------------------------ */
+
+/* cpu, of which device 1 is lost after some submits or waits, and device 7 cannot be had at all. */
+static const mxd_backend_functions *plain_functions;
+static mxd_backend_functions failing_functions;
+static int submits_left, waits_left;
+
+static mxd_result submit_or_fail(mxd_backend *backend, const mxd_block *block, uint64_t *ticket)
+{
+    if (backend->params.device == 1 && submits_left-- == 0)
+        return mxd_fail(backend->problems, MXD_ERROR_DEVICE, NULL, "unplugged");
+    return plain_functions->submit(backend, block, ticket);
+}
+
+static mxd_result wait_or_fail(mxd_backend *backend, uint64_t ticket)
+{
+    if (backend->params.device == 1 && waits_left-- == 0)
+        return mxd_fail(backend->problems, MXD_ERROR_DEVICE, NULL, "unplugged");
+    return plain_functions->wait(backend, ticket);
+}
+
+static mxd_result create_failing(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **backend)
+{
+    if (params->device == 7)
+        return mxd_fail(problems, MXD_ERROR_DEVICE, NULL, "no such card");
+    mxd_result result = mxd_cpu_best()->create_backend(params, problems, backend);
+    if (result != MXD_OK)
+        return result;
+    plain_functions = (*backend)->functions;
+    failing_functions = *plain_functions;
+    failing_functions.submit = submit_or_fail;
+    failing_functions.wait = wait_or_fail;
+    (*backend)->functions = &failing_functions;
+    return MXD_OK;
+}
+
+static mxd_result create_failing_group(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **backend)
+{
+    return mxd_backend_group_create(create_failing, params, problems, backend);
+}
+
+static bool says(const mxd_problems *problems, const char *text)
+{
+    for (size_t i = 0; i < mxd_problems_count(problems); i++)
+        if (strstr(mxd_problems_get(problems, i)->text, text))
+            return true;
+    return false;
+}
+
+static void test_creation_fails(void **state)
+{
+    fixture *f = *state;
+    const uint32_t devices[] = {0, 7};
+    mxd_backend_params params = {.num_lanes = 4, .block_frames = FRAMES, .devices = devices, .num_devices = 2,
+                                 .blocks_in_flight = 1};
+    mxd_backend *backend;
+    assert_int_equal(mxd_backend_create_with(create_failing_group, &params, f->problems, &backend), MXD_ERROR_DEVICE);
+    assert_null(backend);
+    assert_true(says(f->problems, "no such card") && says(f->problems, "device 7, one of 2"));
+    params.num_devices = MXD_MAX_GROUP + 1;
+    params.devices = NULL;
+    assert_int_equal(mxd_backend_create_with(create_failing_group, &params, f->problems, &backend),
+                     MXD_ERROR_ARGUMENT);
+    params.num_devices = 0;
+    assert_int_equal(mxd_backend_create_with(create_failing_group, &params, f->problems, &backend),
+                     MXD_ERROR_ARGUMENT);
+}
+
+/* The loss of one device is the loss of all, whether it shows in a submit, in a wait, or in a wait within a submit. */
+static void test_device_is_lost(void **state)
+{
+    (void)state;
+    const uint32_t devices[] = {0, 1};
+    const mxd_backend_params params = {.num_lanes = 2, .block_frames = FRAMES, .num_threads = 1, .devices = devices,
+                                       .num_devices = 2, .blocks_in_flight = 1};
+    const mxd_svf section = {0.1, 1.0, 1.0, 0.0, 0.0};
+    const mxd_eq_row rows[] = {{0, &section, 1}, {1, &section, 1}};
+    const uint32_t numbers[] = {0, 1};
+    static float signal[2][FRAMES], out[2][FRAMES];
+    for (int when = 0; when < 6; when++) {
+        submits_left = when < 3 ? when : 100;
+        waits_left = when < 3 ? 100 : when - 3;
+        mxd_problems *problems = mxd_problems_create();
+        mxd_backend *backend;
+        uint32_t eq, mix, number;
+        assert_int_equal(mxd_backend_create_with(create_failing_group, &params, problems, &backend), MXD_OK);
+        assert_int_equal(mxd_backend_add_eq(backend, rows, 2, &eq), MXD_OK);
+        assert_int_equal(mxd_backend_add_mix(backend, &(mxd_mix_limits){1, 2, 2}, &mix), MXD_OK);
+        assert_int_equal(mxd_backend_add_eq(backend, rows, 2, &number), MXD_OK);
+        assert_int_equal(mxd_backend_prepare(backend), MXD_OK);
+        const mxd_upload uploads[] = {{.lane = 0, .frames = signal[0], .num_channels = 1, .gain = 1.0},
+                                      {.lane = 1, .frames = signal[1], .num_channels = 1, .gain = 1.0}};
+        /* Lane 1 through the equaliser of device 0: it crosses within the block. */
+        const mxd_mix_run crossing = {&(mxd_mix_output){0, 0, 1}, 1, &(mxd_mix_edge){1, 0, 1}, 1,
+                                      &(mxd_gain_point){0, 1.0}, 1};
+        const mxd_step_run runs[] = {{.step = eq, .rows = numbers, .num_rows = 2}, {.step = mix, .mix = &crossing},
+                                     {.step = number, .rows = numbers, .num_rows = 2}};
+        const mxd_download downloads[] = {{0, out[0]}, {1, out[1]}};
+        const mxd_block block = {FRAMES, uploads, 2, runs, 3, downloads, 2, false};
+        mxd_result result = MXD_OK;
+        uint64_t ticket;
+        for (int b = 0; b < 3 && result == MXD_OK; b++) {
+            result = mxd_backend_submit(backend, &block, &ticket);
+            if (result == MXD_OK)
+                result = mxd_backend_wait(backend, ticket);
+        }
+        assert_int_equal(result, MXD_ERROR_DEVICE);
+        assert_true(says(problems, "unplugged") && says(problems, "device 1 ("));
+        assert_int_equal(mxd_backend_submit(backend, &block, &ticket), MXD_ERROR_DEVICE);
+        mxd_backend_destroy(backend);
+        mxd_problems_destroy(problems);
+    }
+}
+
+/* What it says of itself: each member once, figures summed. */
+static void test_description(void **state)
+{
+    fixture *f = *state;
+    const mxd_backend_params params = {.num_lanes = 8, .block_frames = FRAMES, .num_threads = 1, .num_devices = 3,
+                                       .blocks_in_flight = 1};
+    mxd_backend *group, *single;
+    assert_int_equal(mxd_backend_create_with(create_cpus, &params, f->problems, &group), MXD_OK);
+    assert_int_equal(mxd_backend_create_with(mxd_cpu_best()->create_backend, &params, f->problems, &single), MXD_OK);
+    assert_int_equal(mxd_backend_prepare(group), MXD_OK);
+    assert_int_equal(mxd_backend_prepare(single), MXD_OK);
+    char expected[300];
+    snprintf(expected, sizeof expected, "3 x %s", mxd_backend_get_info(single)->device);
+    assert_string_equal(mxd_backend_get_info(group)->device, expected);
+    assert_string_equal(mxd_backend_get_info(group)->kind, "cpu");
+    assert_true(mxd_backend_memory(group) >= 3 * mxd_backend_memory(single));
+    mxd_backend_timing timings[8];
+    assert_int_equal(mxd_backend_timings(group, timings, 8), mxd_backend_timings(single, NULL, 0) + 1);
+    mxd_backend_destroy(group);
+    mxd_backend_destroy(single);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,6 +641,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_vulkan_sessions, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_random_programs, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_random_programs_on_vulkan, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_creation_fails, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_device_is_lost, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_description, fixture_set_up, fixture_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

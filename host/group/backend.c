@@ -573,7 +573,8 @@ static mxd_result make_members(mxd_group *group, mxd_backend_creator *member, co
         mxd_result result = mxd_backend_create_with(member, &own, group->base.problems, &group->members[i].backend);
         if (result != MXD_OK)
             return mxd_fail(group->base.problems, result, NULL,
-                            "device %u cannot be used; `mixdown devices` lists those that can", own.device);
+                            "the above is of device %u, one of %u that were to render together", own.device,
+                            params->num_devices);
         group->num_members++;
         group->base.info.software |= mxd_backend_get_info(group->members[i].backend)->software;
     }
