@@ -25,6 +25,7 @@ struct mxd_backend_checks {
     uint32_t capacity;
     bool prepared;
     bool ended;           /* the short, last block was submitted */
+    uint32_t part_frames; /* of a block whose next part is to come; 0 = none */
     bool lost;
     uint64_t num_blocks;  /* submitted so far, refused ones too */
     uint64_t tickets[4];  /* of the blocks not yet waited for, oldest first */
@@ -299,7 +300,7 @@ static mxd_result check_mix(mxd_backend *backend, const step_checks *step, const
         return wrong(backend, "mix: more edges than its limit", mix->num_edges, step->limits.max_edges);
     if (mix->num_points > step->limits.max_points)
         return wrong(backend, "mix: more points than its limit", mix->num_points, step->limits.max_points);
-    uint64_t outputs = fresh_mark(backend);
+    uint64_t outputs = fresh_mark(backend), num_edges = 0;
     for (uint32_t i = 0; i < mix->num_outputs; i++) {
         const mxd_mix_output *output = &mix->outputs[i];
         if (!is_lane(backend, output->lane))
@@ -309,7 +310,10 @@ static mxd_result check_mix(mxd_backend *backend, const step_checks *step, const
         if (output->num_edges > 0 &&
             (output->first_edge > mix->num_edges || output->num_edges > mix->num_edges - output->first_edge))
             return wrong(backend, "mix output, edge: its edges do not exist", i, output->first_edge);
+        num_edges += output->num_edges;
     }
+    if (num_edges > mix->num_edges)
+        return wrong(backend, "mix: more edges of outputs than edges", num_edges, mix->num_edges);
     for (uint32_t i = 0; i < mix->num_edges; i++) {
         uint32_t lane = mix->edges[i].input_lane;
         if (!is_lane(backend, lane))
@@ -368,6 +372,9 @@ static mxd_result check_block(mxd_backend *backend, const mxd_block *block)
 {
     if (block->num_frames == 0 || block->num_frames > backend->params.block_frames)
         return wrong(backend, "block: frames out of range", block->num_frames, backend->params.block_frames);
+    uint32_t part_frames = backend->checks->part_frames;
+    if (part_frames && block->num_frames != part_frames)
+        return wrong(backend, "block: other frames than the part before", block->num_frames, part_frames);
     uint64_t uploads = fresh_mark(backend);
     for (uint32_t i = 0; i < block->num_uploads; i++) {
         if (!is_lane(backend, block->uploads[i].lane))
@@ -403,7 +410,7 @@ mxd_result mxd_backend_submit(mxd_backend *backend, const mxd_block *block, uint
         return wrong(backend, "a block was submitted after the short, last one", 0, 0);
     if (checks->num_tickets == backend->params.blocks_in_flight)
         return wrong(backend, "too many blocks in flight", checks->num_tickets, backend->params.blocks_in_flight);
-    checks->num_blocks++;
+    checks->num_blocks += checks->part_frames == 0;
     mxd_result result = check_block(backend, block);
     if (result != MXD_OK)
         return result;
@@ -412,7 +419,8 @@ mxd_result mxd_backend_submit(mxd_backend *backend, const mxd_block *block, uint
     if (result != MXD_OK)
         return result;
     mxd_kernel_costs_count(checks->costs, block);
-    checks->ended = block->num_frames < backend->params.block_frames;
+    checks->ended = !block->more && block->num_frames < backend->params.block_frames;
+    checks->part_frames = block->more ? block->num_frames : 0;
     checks->tickets[checks->num_tickets++] = *ticket;
     return MXD_OK;
 }

@@ -15,7 +15,13 @@
  *
  * Within one block: uploads, then the runs in order (each sees what the ones
  * before it wrote), then downloads. A lane holds garbage until something in the
- * same block wrote it.
+ * same block wrote it, and then keeps that until something writes it again, to
+ * the end of the block.
+ *
+ * A block may be handed over in parts, each with uploads, runs and downloads of
+ * its own: the block is over when a part does not say that there is more. Lanes
+ * keep what they hold from part to part; a step runs in one of the parts at
+ * most. Every part has a ticket and counts as one block in flight.
  *
  * Threads: one thread at a time for each backend.
  */
@@ -27,11 +33,16 @@
 
 typedef struct mxd_backend mxd_backend;
 
+/* Most devices that one group may have. */
+#define MXD_MAX_GROUP 16
+
 typedef struct mxd_backend_params {
     uint32_t num_lanes;         /* >= 1 */
     uint32_t block_frames;      /* capacity of a lane: a power of two in 2^8..2^20 */
     uint32_t num_threads;       /* cpu, reference: 0 = all cores */
     uint32_t device;            /* vulkan: index as mxd_vulkan_devices lists them */
+    const uint32_t *devices;    /* a group's, instead of device; read during the creation only */
+    uint32_t num_devices;       /* vulkan: 2..MXD_MAX_GROUP make a group of them; 0, 1 = no group */
     uint32_t blocks_in_flight;  /* how many blocks may be submitted before the first is waited for: 1..4 */
 } mxd_backend_params;
 
@@ -39,7 +50,7 @@ typedef struct mxd_backend_info {
     const char *kind;           /* "vulkan", "cpu", "reference" */
     char device[256];           /* what it runs on, in words */
     char driver[256];           /* driver and version, or compiler and SIMD width */
-    bool software;              /* vulkan on a CPU */
+    bool software;              /* vulkan on a CPU; of a group: any of them */
 } mxd_backend_info;
 
 /*
@@ -161,7 +172,7 @@ typedef struct mxd_mix_output {
     uint32_t num_edges;   /* 0 = the lane becomes silence */
 } mxd_mix_output;
 
-/* Edges are summed in their order. No output lane is an input lane of the same run. */
+/* Edges are summed in their order, each in one output. No output lane is an input lane of the same run. */
 typedef struct mxd_mix_run {
     const mxd_mix_output *outputs;
     uint32_t num_outputs;
@@ -171,7 +182,7 @@ typedef struct mxd_mix_run {
     uint32_t num_points;
 } mxd_mix_run;
 
-/* One step in one block, which names it at most once. eq and convolve: the rows that run, ascending; the others keep their state. */
+/* One step in one block, which (over all its parts) names it at most once. eq and convolve: the rows that run, ascending; the others keep their state. */
 typedef struct mxd_step_run {
     uint32_t step;
     const uint32_t *rows;
@@ -220,6 +231,7 @@ typedef struct mxd_block {
     uint32_t num_runs;
     const mxd_download *downloads;
     uint32_t num_downloads;
+    bool more;                /* the block goes on with the next one submitted, which has the same num_frames */
 } mxd_block;
 
 /*
@@ -236,7 +248,7 @@ mxd_result mxd_backend_wait(mxd_backend *backend, uint64_t ticket);
 /* ---- Times --------------------------------------------------------------- */
 
 typedef struct mxd_backend_timing {
-    const char *kernel;   /* "eq", "convolve", "mix", "upload", "unpack" (vulkan only), "download" */
+    const char *kernel;   /* "eq", "convolve", "mix", "upload", "unpack" (vulkan only), "download"; "sum" of a group, on the host */
     double wall_s;        /* cpu: wall clock; vulkan: 0 */
     double device_s;      /* vulkan: GPU timestamps; cpu: 0 */
     uint64_t lane_frames; /* frames times rows (mix: edges) */
@@ -274,6 +286,16 @@ mxd_result mxd_backend_cpu_create(const mxd_backend_params *params, mxd_problems
 mxd_result mxd_backend_reference_create(const mxd_backend_params *params, mxd_problems *problems,
                                         mxd_backend **backend);
 mxd_result mxd_backend_vulkan_create(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **backend);
+
+/*
+ * Several backends as one (host/group/backend.c): params->num_devices >= 1 of
+ * them, each made by `member` with one of params->devices (NULL: all with
+ * params->device) and num_threads threads. Rows live on one member or another,
+ * lanes that members sum in part are added on the host in the members' order.
+ * Blocks come whole, not in parts.
+ */
+mxd_result mxd_backend_group_create(mxd_backend_creator *member, const mxd_backend_params *params,
+                                    mxd_problems *problems, mxd_backend **backend);
 
 /* One Vulkan device as mxd_devices_list shows it; host/vulkan/devices.c. */
 typedef struct mxd_vulkan_device {

@@ -13,12 +13,18 @@ mxd_result mxd_backend_reference_create(const mxd_backend_params *params, mxd_pr
     return mxd_cpu_reference()->create_backend(params, problems, backend);
 }
 
+static mxd_result create_vulkan_group(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **backend)
+{
+    return mxd_backend_group_create(mxd_backend_vulkan_create, params, problems, backend);
+}
+
 mxd_result mxd_backend_create(mxd_backend_kind kind, const mxd_backend_params *params, mxd_problems *problems,
                               mxd_backend **backend)
 {
     switch (kind) {
     case MXD_BACKEND_VULKAN:
-        return mxd_backend_create_with(mxd_backend_vulkan_create, params, problems, backend);
+        return mxd_backend_create_with(params->num_devices > 1 ? create_vulkan_group : mxd_backend_vulkan_create, params,
+                                       problems, backend);
     case MXD_BACKEND_CPU:
         return mxd_backend_create_with(mxd_backend_cpu_create, params, problems, backend);
     case MXD_BACKEND_REFERENCE:

@@ -111,6 +111,8 @@ typedef struct mxd_render_options {
     mxd_backend_kind backend;
     uint32_t device;            /* Vulkan device: mxd_device.index */
     bool device_given;          /* auto takes that device, even a software one */
+    const uint32_t *devices;    /* 2 to 16 Vulkan devices that share the tracks, instead of device; one may be named twice */
+    size_t num_devices;         /* 0, 1 = device alone */
     uint32_t num_threads;       /* 0 = all cores */
     uint64_t memory_bytes;      /* bound on lane, state and staging memory; 0 = 2 GiB */
     uint32_t block_frames;      /* power of two in 2^10..2^20; 0 = from the memory bound */
@@ -201,6 +203,7 @@ typedef struct mxd_null_difference {
 typedef struct mxd_null_result {
     const mxd_null_difference *differences;
     size_t num_differences;
+    const char *sides[2];   /* what a and b ran on: "vulkan (its device, or all of them)" */
 } mxd_null_result;
 
 /*

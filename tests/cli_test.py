@@ -192,6 +192,28 @@ class Cli(unittest.TestCase):
         self.assertIn("Vulkan", done.stderr)
         self.assert_nothing_written()
 
+    def test_one_device_twice(self):
+        if "vulkan --device 0" not in self.run_it("devices").stdout:
+            self.skipTest("no Vulkan device")
+        path = self.write(session())
+        vulkan = ["--backend", "vulkan", "--device", "0,0"]
+        done = self.run_it("null-test", path, *vulkan)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"vulkan \(2 x .*\) against reference")
+        done = self.run_it("check", path, *vulkan)
+        self.assertRegex(done.stdout, "backend  *vulkan: 2 x ")
+        done = self.run_it("render", path, *vulkan, "--report", self.path("report.json"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.path("report.json")) as report:
+            self.assertTrue(json.load(report)["device"].startswith("2 x "))
+
+    def test_a_device_of_two_is_missing(self):
+        done = self.run_it("render", self.write(session()), "--backend", "vulkan", "--device", "0,200")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        if "vulkan --device 0" in self.run_it("devices").stdout:
+            self.assertIn("device 200", done.stderr)
+        self.assert_nothing_written()
+
     def test_check_tells_everything_at_once(self):
         broken = session(tracks=[
             {"name": "A", "clips": [{"file": "missing.wav"}], "fader_dB": 3},
@@ -213,6 +235,9 @@ class Cli(unittest.TestCase):
             ["render", path, "--backend", "gpu"], ["render", path, "--threads", "0"], ["render", path, "--threads", "many"],
             ["render", path, "--memory", "lots"], ["render", path, "--memory", "1Gb"], ["render", path, "--block-size", "1000"], ["render", path, "--from", "-1"],
             ["render", path, "--from", "nan"], ["render", path, "--report", "r.html"], ["render", path, "--only"],
+            ["render", path, "--device", ""], ["render", path, "--device", "0,"], ["render", path, "--device", ",1"],
+            ["render", path, "--device", "0,,1"], ["render", path, "--device", "0;1"], ["render", path, "--device", "0,256"],
+            ["render", path, "--device", ",".join(["0"] * 17)],
             ["render", path, "--only", "quadro"], ["measure"], ["devices", "all"], ["null-test", path, "--limit", "3"],
         ):
             done = self.run_it(*arguments)

@@ -38,6 +38,7 @@ const kernel_case kernel_test_cases[] = {
     {"denormals", KERNEL_CONVOLVE, SIGNAL_DENORMAL, 512, 2000, 1, 1, 2, 700, 0, 0},
     {"bursts", KERNEL_CONVOLVE, SIGNAL_BURSTS, 1024, 20011, 1, 2, 2, 1024, 1024, 0},
     {"512 into 24", KERNEL_CONVOLVE, SIGNAL_NOISE, 256, 700, 1, 512, 24, 97, 5, 0},
+    {"a matrix of 17 into 3", KERNEL_CONVOLVE, SIGNAL_NOISE, 1024, 5003, 1, 17, 3, 2999, 100, 0},
     {"a second of hall", KERNEL_CONVOLVE, SIGNAL_NOISE, 16384, 40009, 1, 1, 2, 48000, 960, 0},
 
     {"one frame", KERNEL_MIX, SIGNAL_IMPULSES, 256, 1, 0, 1, 1, 0, 0, 0},

@@ -129,6 +129,7 @@ static void test_mix_checks(void **state)
         {&(mxd_mix_output){4, 1, 1}, 1, &edge, 1, &at0, 1},                               /* no such edge */
         {&(mxd_mix_output){4, UINT32_MAX, 2}, 1, &edge, 1, &at0, 1},
         {(mxd_mix_output[]){{4, 0, 1}, {4, 0, 1}}, 2, &edge, 1, &at0, 1},                 /* twice */
+        {(mxd_mix_output[]){{4, 0, 1}, {5, 0, 1}}, 2, &edge, 1, &at0, 1},                 /* one edge in two outputs */
         {(mxd_mix_output[]){{4, 0, 1}, {5, 0, 1}, {6, 0, 1}}, 3, &edge, 1, &at0, 1},      /* limits */
         {&out, 1, (mxd_mix_edge[]){{0, 0, 1}, {0, 0, 1}, {0, 0, 1}}, 3, &at0, 1},
         {&out, 1, &edge, 1, (mxd_gain_point[]){{0, 1}, {1, 1}, {2, 1}, {3, 1}, {4, 1}}, 5},
@@ -207,6 +208,31 @@ static void test_block_checks(void **state)
     mxd_problems_destroy(problems);
 }
 
+/* A block in parts: frames, steps and the end of the render are those of the whole block. */
+static void test_part_checks(void **state)
+{
+    (void)state;
+    mxd_problems *problems = mxd_problems_create();
+    mxd_backend *backend = small_backend(problems);
+    const uint32_t row = 0;
+    const mxd_step_run run = {.step = 0, .rows = &row, .num_rows = 1};
+    uint64_t ticket;
+    for (int i = 0; i < 2; i++) {
+        const uint32_t frames = i == 0 ? 256 : 100;
+        assert_int_equal(mxd_backend_submit(
+            backend, &(mxd_block){.num_frames = frames, .runs = &run, .num_runs = 1, .more = true}, &ticket), MXD_OK);
+        assert_int_equal(mxd_backend_wait(backend, ticket), MXD_OK);
+        ASSERT_REFUSED(mxd_backend_submit(backend, &(mxd_block){.num_frames = frames - 1}, &ticket));
+        ASSERT_REFUSED(mxd_backend_submit(
+            backend, &(mxd_block){.num_frames = frames, .runs = &run, .num_runs = 1}, &ticket)); /* ran already */
+        assert_int_equal(mxd_backend_submit(backend, &(mxd_block){.num_frames = frames}, &ticket), MXD_OK);
+        assert_int_equal(mxd_backend_wait(backend, ticket), MXD_OK);
+    }
+    ASSERT_REFUSED(mxd_backend_submit(backend, &(mxd_block){.num_frames = 256}, &ticket)); /* after the last */
+    mxd_backend_destroy(backend);
+    mxd_problems_destroy(problems);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_step_checks),
         cmocka_unit_test(test_mix_checks),
         cmocka_unit_test(test_block_checks),
+        cmocka_unit_test(test_part_checks),
     };
     return cmocka_run_group_tests_name("backend checks", tests, NULL, NULL);
 }

@@ -47,7 +47,7 @@ static void filter_block(mxd_backend *backend, const float *input, float *output
     const mxd_upload upload = {.frames = input, .num_channels = 1, .gain = 1.0};
     const mxd_download download = {0, output};
     const mxd_step_run run = {.step = 0, .rows = &row, .num_rows = 1};
-    const mxd_block block = {num_frames, &upload, 1, &run, 1, &download, 1};
+    const mxd_block block = {num_frames, &upload, 1, &run, 1, &download, 1, false};
     uint64_t ticket;
     assert_int_equal(mxd_backend_submit(backend, &block, &ticket), MXD_OK);
     assert_int_equal(mxd_backend_wait(backend, ticket), MXD_OK);
@@ -237,7 +237,7 @@ static double residual_db(mxd_backend_creator *creator, const wave *dry, const w
         const mxd_upload upload = {.frames = input + at, .num_channels = 1, .gain = 1.0};
         const mxd_step_run run = {.step = step, .rows = rows, .num_rows = 1};
         const mxd_download downloads[] = {{1, found + at}, {2, found + (size_t)num_blocks * block_frames + at}};
-        const mxd_block block = {block_frames, &upload, 1, &run, 1, downloads, num_outputs};
+        const mxd_block block = {block_frames, &upload, 1, &run, 1, downloads, num_outputs, false};
         uint64_t ticket;
         assert_int_equal(mxd_backend_submit(backend, &block, &ticket), MXD_OK);
         assert_int_equal(mxd_backend_wait(backend, ticket), MXD_OK);
@@ -313,7 +313,7 @@ static void test_convolve_shift(void **state)
                 const mxd_upload upload = {.frames = input + b * FRAMES, .num_channels = 1, .gain = 1.0};
                 const mxd_step_run run = {.step = step, .rows = rows, .num_rows = 1};
                 const mxd_download downloads[] = {{1, output[0] + b * FRAMES}, {2, output[1] + b * FRAMES}};
-                const mxd_block block = {FRAMES, &upload, 1, &run, 1, downloads, 2};
+                const mxd_block block = {FRAMES, &upload, 1, &run, 1, downloads, 2, false};
                 uint64_t ticket;
                 assert_int_equal(mxd_backend_submit(backend, &block, &ticket), MXD_OK);
                 assert_int_equal(mxd_backend_wait(backend, ticket), MXD_OK);

@@ -202,6 +202,79 @@ static void test_vulkan(void **state)
     }
 }
 
+/* ---- Groups -------------------------------------------------------------- */
+
+static mxd_result create_group(mxd_backend_creator *member, uint32_t count, const mxd_backend_params *params,
+                               mxd_problems *problems, mxd_backend **backend)
+{
+    mxd_backend_params group = *params;
+    group.num_devices = count;
+    return mxd_backend_group_create(member, &group, problems, backend);
+}
+
+static mxd_result create_one_cpu(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **backend)
+{
+    return create_group(mxd_cpu_best()->create_backend, 1, params, problems, backend);
+}
+
+static mxd_result create_two_cpus(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **backend)
+{
+    return create_group(mxd_cpu_best()->create_backend, 2, params, problems, backend);
+}
+
+static mxd_result create_three_cpus(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **backend)
+{
+    return create_group(mxd_cpu_best()->create_backend, 3, params, problems, backend);
+}
+
+/* The same device twice. */
+static mxd_result create_two_vulkans(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **backend)
+{
+    return create_group(mxd_backend_vulkan_create, 2, params, problems, backend);
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    assert_int_equal(count_failures("two cpus", create_two_cpus, 1, 0), 0);
+    assert_int_equal(count_failures("three cpus", create_three_cpus, 1, 0), 0);
+}
+
+static void test_vulkan_group(void **state)
+{
+    (void)state;
+    mxd_vulkan_device device;
+    if (mxd_vulkan_devices(&device, 1) == 0 || !device.usable) {
+        print_message("no usable Vulkan device: install a driver (mesa-vulkan-drivers has one for the CPU)\n");
+        skip();
+    }
+    assert_int_equal(count_failures("two devices", create_two_vulkans, 0, 0), 0);
+}
+
+/* Twice, and with other threads, the same bits; a group of one the same as what it is made of. */
+static void test_same_bits_of_groups(void **state)
+{
+    (void)state;
+    int failures = 0;
+    for (size_t i = 0; i < num_kernel_test_cases; i++) {
+        const kernel_case *test = &kernel_test_cases[i];
+        size_t size = (size_t)kernel_case_num_outputs(test) * test->num_frames * sizeof(float);
+        float *plain = run_case(test, "cpu", mxd_cpu_best()->create_backend, 1, 0);
+        float *one = run_case(test, "a group of one", create_one_cpu, 1, 0);
+        float *three = run_case(test, "three cpus", create_three_cpus, 1, 0);
+        float *again = run_case(test, "three cpus again", create_three_cpus, 2, 0);
+        if (!plain || !one || !three || !again || memcmp(plain, one, size) != 0 || memcmp(three, again, size) != 0) {
+            print_message("%s, \"%s\": a group gives other bits\n", kernel_name(test->kernel), test->name);
+            failures++;
+        }
+        free(plain);
+        free(one);
+        free(three);
+        free(again);
+    }
+    assert_int_equal(failures, 0);
+}
+
 /* Two runs, and any number of threads, give the same bits. */
 static void test_same_bits(void **state)
 {
@@ -359,7 +432,10 @@ int main(void)
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_block_sizes),
         cmocka_unit_test(test_mix_of_64),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_same_bits_of_groups),
         cmocka_unit_test(test_vulkan),
+        cmocka_unit_test(test_vulkan_group),
     };
     return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }

@@ -173,6 +173,18 @@ static void test_vulkan_repeats_and_cuts(void **state)
     compare(m, m->demo, "demo, vulkan, 2^14 against 2^16", &a, &b, -130.0);
 }
 
+static void test_vulkan_device_twice(void **state)
+{
+    music *m = *state;
+    const uint32_t device = find_device(), devices[] = {device, device};
+    const mxd_render_options a = {.backend = MXD_BACKEND_VULKAN, .devices = devices, .num_devices = 2,
+                                  .block_frames = 1u << 14, .to_s = 0.7};
+    const mxd_render_options b = {.backend = MXD_BACKEND_REFERENCE, .to_s = 0.7};
+    compare(m, m->demo, "demo, one device twice against reference", &a, &b, -125.0);
+    compare(m, m->demo, "demo, one device twice, again", &a, &a, -HUGE_VAL);
+    compare(m, m->song, "song, one device twice against reference", &a, &b, -125.0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_demo_blocks),     cmocka_unit_test(test_song_blocks),
         cmocka_unit_test(test_cpu_repeats_to_the_bit), cmocka_unit_test(test_demo_vulkan),
         cmocka_unit_test(test_song_vulkan),     cmocka_unit_test(test_vulkan_repeats_and_cuts),
+        cmocka_unit_test(test_vulkan_device_twice),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -10,11 +10,15 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INVALID = 3, EXIT_IN
 
 typedef enum cli_progress { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE } cli_progress;
 
+/* Most devices that --device can name: what mxd_render_options allows. */
+#define CLI_MAX_DEVICES 16
+
 /* Everything that any command's options can say. */
 typedef struct cli_options {
     mxd_render_options render;
     mxd_render_options against;     /* null-test's other side: backend and block size */
     const char **only;              /* owned; render.only points to it */
+    uint32_t devices[CLI_MAX_DEVICES]; /* render.devices points to it */
     double limit_dbfs;
     cli_progress progress;
     const char *layout;             /* measure */

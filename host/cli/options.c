@@ -18,7 +18,7 @@ typedef struct option_help {
 
 static const option_help table[] = {
     {"backend", required_argument, "auto|vulkan|cpu|reference", "where to render (auto: a GPU if there is one, else cpu)"},
-    {"device", required_argument, "N", "Vulkan device, as `mixdown devices` numbers them"},
+    {"device", required_argument, "N[,N...]", "Vulkan device, as `mixdown devices` numbers them; up to 16 share the tracks"},
     {"threads", required_argument, "N", "processor threads (default: all)"},
     {"memory", required_argument, "SIZE", "bound on memory, such as 512M or 4G (default 2G); blocks follow from it"},
     {"block-size", required_argument, "FRAMES", "frames a block: a power of two, 1024 to 1048576"},
@@ -109,6 +109,32 @@ static bool parse_backend(const char *text, mxd_backend_kind *kind)
     return false;
 }
 
+/* One number, or several between commas. */
+static bool parse_devices(const char *text, cli_options *options)
+{
+    mxd_render_options *render = &options->render;
+    size_t count = 0;
+    const char *next = text;
+    do {
+        char number[16];
+        size_t length = strcspn(next, ",");
+        uint64_t value;
+        if (length >= sizeof number || count == CLI_MAX_DEVICES)
+            return false;
+        memcpy(number, next, length);
+        number[length] = '\0';
+        if (!parse_count(number, 0, 255, &value))
+            return false;
+        options->devices[count++] = (uint32_t)value;
+        next += length;
+    } while (*next++ == ',');
+    render->device = options->devices[0];
+    render->device_given = true;
+    render->devices = options->devices;
+    render->num_devices = count;
+    return true;
+}
+
 static bool parse_block_size(const char *text, uint32_t *frames)
 {
     uint64_t value;
@@ -146,11 +172,9 @@ static bool set_option(const char *name, const char *argument, cli_options *opti
     bool good = true;
     if (strcmp(name, "backend") == 0)
         good = parse_backend(argument, &render->backend);
-    else if (strcmp(name, "device") == 0) {
-        good = parse_count(argument, 0, 255, &count);
-        render->device = (uint32_t)count;
-        render->device_given = true;
-    } else if (strcmp(name, "threads") == 0) {
+    else if (strcmp(name, "device") == 0)
+        good = parse_devices(argument, options);
+    else if (strcmp(name, "threads") == 0) {
         good = parse_count(argument, 1, 1024, &count);
         render->num_threads = (uint32_t)count;
     } else if (strcmp(name, "memory") == 0)

@@ -171,6 +171,8 @@ static int print_null(const mxd_null_result *result, double limit_dbfs)
         }
         putchar('\n');
     }
+    fflush(stdout);
+    fprintf(stderr, "%s against %s\n", result->sides[0], result->sides[1]);
     return code;
 }
 

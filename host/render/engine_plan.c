@@ -17,9 +17,13 @@ static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
     uint32_t output_lanes = mxd_graph_output_lanes(plan->graph);
     uint64_t lanes = (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes +
                      (uint64_t)plan->num_output_slots * output_lanes;
-    /* A device's staging grows with the first blocks: every upload and download of a block, and a quarter more. */
+    /*
+     * A device's staging grows with the first blocks: every upload and download of a block, and a quarter more. Of
+     * several devices each uploads its own sources, and may download a share of every output.
+     */
     if (plan->kind == MXD_BACKEND_VULKAN)
-        lanes += (uint64_t)plan->blocks_in_flight * (plan->graph->num_source_lanes + output_lanes) * 5 / 4;
+        lanes += (uint64_t)plan->blocks_in_flight *
+                 (plan->graph->num_source_lanes + (uint64_t)plan->num_devices * output_lanes) * 5 / 4;
     uint64_t bytes = lanes * block_frames * sizeof(float), arrays = mxd_graph_array_bytes(plan->graph, block_frames);
     bytes += (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes * sizeof(mxd_upload);
     return arrays < UINT64_MAX - bytes ? bytes + arrays : UINT64_MAX;
@@ -124,6 +128,8 @@ static mxd_result try_block_size(mxd_plan *plan, const mxd_render_options *optio
         .block_frames = block_frames,
         .num_threads = options->num_threads,
         .device = device,
+        .devices = plan->num_devices > 1 ? options->devices : NULL,
+        .num_devices = plan->num_devices,
         .blocks_in_flight = plan->blocks_in_flight,
     };
     plan->block_frames = block_frames;
@@ -179,10 +185,13 @@ static uint32_t choose_backend(mxd_plan *plan, const mxd_render_options *options
     uint32_t device = options->device;
     plan->kind = options->backend;
     if (plan->kind == MXD_BACKEND_AUTO) {
-        uint32_t gpu = options->device_given ? options->device : find_real_gpu();
+        bool given = options->device_given || options->num_devices > 1;
+        uint32_t gpu = given ? options->device : find_real_gpu();
         plan->kind = gpu == MXD_NO_INDEX ? MXD_BACKEND_CPU : MXD_BACKEND_VULKAN;
         device = gpu == MXD_NO_INDEX ? 0 : gpu;
     }
+    bool several = plan->kind == MXD_BACKEND_VULKAN && options->num_devices > 1;
+    plan->num_devices = several ? (uint32_t)options->num_devices : 1;
     /* One block is decoded and one encoded while others compute; the CPU computes one at a time. */
     plan->blocks_in_flight = plan->kind == MXD_BACKEND_VULKAN ? 2 : 1;
     plan->num_source_slots = plan->blocks_in_flight + 1;
@@ -213,6 +222,9 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
 {
     *plan = (mxd_plan){.problems = problems};
     uint32_t num_chosen = 0, device = 0, frames = options->block_frames;
+    if (options->num_devices > MXD_MAX_GROUP)
+        return mxd_fail(problems, MXD_ERROR_ARGUMENT, NULL, "%zu devices: at most %u can render together",
+                        options->num_devices, MXD_MAX_GROUP);
     if (frames && (frames < SMALLEST_BLOCK || frames > LARGEST_BLOCK || (frames & (frames - 1)) != 0))
         return mxd_fail(problems, MXD_ERROR_ARGUMENT, NULL,
                         "%u frames a block: a power of two from %u to %u is needed", frames, SMALLEST_BLOCK,

@@ -14,6 +14,7 @@ typedef struct mxd_plan {
     mxd_problems *problems;         /* the caller's */
     mxd_problems *backend_problems; /* the backend's, as long as it lives: a failed try's must not reach the caller */
     mxd_backend_kind kind;       /* resolved */
+    uint32_t num_devices;        /* that render together; 1 but for several Vulkan devices */
     uint32_t block_frames;
     uint32_t blocks_in_flight;
     uint32_t num_source_slots;   /* blocks of decoded sources */

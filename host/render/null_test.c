@@ -2,6 +2,7 @@
 #include "engine.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,9 +74,20 @@ static double db_of(double value)
     return value == 0.0 ? -HUGE_VAL : 20.0 * log10(value);
 }
 
-static mxd_result make_result(const mxd_graph *graph, const difference *differences, double rate,
-                              mxd_null_result **out)
+/* "cpu (its name)"; NULL when memory runs out. */
+static char *name_side(const mxd_engine *engine)
 {
+    const mxd_backend_info *info = mxd_backend_get_info(mxd_engine_backend(engine));
+    size_t size = strlen(info->kind) + strlen(info->device) + 4;
+    char *text = malloc(size);
+    if (text)
+        snprintf(text, size, "%s (%s)", info->kind, info->device);
+    return text;
+}
+
+static mxd_result make_result(const side sides[2], const difference *differences, double rate, mxd_null_result **out)
+{
+    const mxd_graph *graph = mxd_engine_graph(sides[0].engine);
     mxd_null_result *result = calloc(1, sizeof *result);
     mxd_null_difference *entries = calloc(graph->num_outputs, sizeof *entries);
     if (!result || !entries) {
@@ -94,11 +106,15 @@ static mxd_result make_result(const mxd_graph *graph, const difference *differen
     }
     result->differences = entries;
     result->num_differences = graph->num_outputs;
+    bool complete = true;
+    for (uint32_t i = 0; i < 2; i++)
+        complete &= (result->sides[i] = name_side(sides[i].engine)) != NULL;
     for (uint32_t i = 0; i < graph->num_outputs; i++)
-        if (!entries[i].file) {
-            mxd_null_result_destroy(result);
-            return MXD_ERROR_MEMORY;
-        }
+        complete &= entries[i].file != NULL;
+    if (!complete) {
+        mxd_null_result_destroy(result);
+        return MXD_ERROR_MEMORY;
+    }
     *out = result;
     return MXD_OK;
 }
@@ -110,6 +126,8 @@ void mxd_null_result_destroy(mxd_null_result *result)
     for (size_t i = 0; i < result->num_differences; i++)
         free((char *)result->differences[i].file);
     free((void *)result->differences);
+    free((char *)result->sides[0]);
+    free((char *)result->sides[1]);
     free(result);
 }
 
@@ -118,28 +136,28 @@ mxd_result mxd_null_test(const mxd_session *session, const mxd_render_options *o
                          mxd_null_result **out)
 {
     *out = NULL;
-    side a = {0}, b = {0};
+    side sides[2] = {{0}}, *a = &sides[0], *b = &sides[1];
     difference *differences = NULL;
     mxd_render_options mixes_a = *options_a, mixes_b = *options_b;
     mixes_a.stems = mixes_b.stems = false;
-    mxd_result result = mxd_engine_create(session, &mixes_a, problems, &a.engine);
+    mxd_result result = mxd_engine_create(session, &mixes_a, problems, &a->engine);
     if (result == MXD_OK)
-        result = mxd_engine_create(session, &mixes_b, problems, &b.engine);
+        result = mxd_engine_create(session, &mixes_b, problems, &b->engine);
     if (result == MXD_OK) {
-        const mxd_graph *graph = mxd_engine_graph(a.engine);
+        const mxd_graph *graph = mxd_engine_graph(a->engine);
         differences = calloc(graph->num_outputs, sizeof *differences);
         if (differences) {
             for (uint32_t i = 0; i < graph->num_outputs; i++)
                 differences[i].first_over = UINT64_MAX;
-            result = compare(graph, &a, &b, pow(10.0, limit_dbfs / 20.0), differences);
+            result = compare(graph, a, b, pow(10.0, limit_dbfs / 20.0), differences);
             if (result == MXD_OK)
-                result = make_result(graph, differences, session->sample_rate, out);
+                result = make_result(sides, differences, session->sample_rate, out);
         } else {
             result = MXD_ERROR_MEMORY;
         }
     }
     free(differences);
-    mxd_engine_destroy(b.engine);
-    mxd_engine_destroy(a.engine);
+    mxd_engine_destroy(b->engine);
+    mxd_engine_destroy(a->engine);
     return result;
 }
