@@ -62,6 +62,8 @@ static const char everything[] = HEAD "\"length_s\": 0.6, \"tracks\": [ "
 
 /* ---- Rendering on any backend -------------------------------------------- */
 
+#define MAX_SOURCES 32
+
 typedef struct rendering {
     float *samples;          /* [lane][frame] */
     size_t num_samples;
@@ -104,7 +106,7 @@ static rendering render(fixture *f, const char *json, mxd_backend_creator *creat
         fixture_print(f->problems);
     assert_non_null(session);
     const uint32_t chosen[] = {0, 1};
-    assert_int_equal(mxd_graph_create(session, chosen, 2, f->problems, &graph), MXD_OK);
+    assert_int_equal(mxd_graph_create(session, chosen, 2, MXD_FOLD_BY_COST, false, f->problems, &graph), MXD_OK);
     const mxd_backend_params params = {.num_lanes = graph->num_physical_lanes, .block_frames = BLOCK_FRAMES,
                                        .num_threads = 1, .num_devices = num_members, .blocks_in_flight = IN_FLIGHT};
     mxd_backend *backend;
@@ -126,12 +128,17 @@ static rendering render(fixture *f, const char *json, mxd_backend_creator *creat
     for (uint64_t b = 0; b < num_blocks + IN_FLIGHT - 1; b++) {
         if (b < num_blocks) {
             float *to = sources[b % IN_FLIGHT];
+            mxd_upload uploads[MAX_SOURCES];
+            assert_true(num_sources <= MAX_SOURCES);
+            for (uint32_t s = 0; s < num_sources; s++)
+                uploads[s] = (mxd_upload){.frames = to + s * BLOCK_FRAMES, .num_channels = 1, .gain = 1.0};
             for (uint32_t s = 0; s < num_sources; s++)
                 for (uint32_t i = 0; i < BLOCK_FRAMES; i++)
                     to[s * BLOCK_FRAMES + i] = fixture_noise(s, b * BLOCK_FRAMES + i) / 4; /* the mix is near full scale */
             mxd_block block;
-            mxd_graph_block(graph, b * BLOCK_FRAMES, frames_at(graph, b * BLOCK_FRAMES), to, outputs[b % IN_FLIGHT],
-                            &block);
+            bool no_stem;
+            mxd_graph_block(graph, b * BLOCK_FRAMES, frames_at(graph, b * BLOCK_FRAMES), uploads,
+                            outputs[b % IN_FLIGHT], &no_stem, &block);
             assert_int_equal(mxd_backend_submit(backend, &block, &tickets[b % IN_FLIGHT]), MXD_OK);
             if (num_members > 0)
                 observe(&r, (mxd_group *)backend, b);
