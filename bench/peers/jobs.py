@@ -42,8 +42,8 @@ class Job:
 
     def __init__(self, folder, quick):
         self.folder = folder
-        self.frames = int((0.5 if quick else 1.0) * RATE_HZ) if quick else self.seconds * RATE_HZ
-        self.rng = np.random.default_rng(int(self.name[1:]))
+        self.frames = RATE_HZ if quick else self.seconds * RATE_HZ
+        self.rng = np.random.default_rng(int(self.name[1]))
         self.quick = quick
 
     def path(self, name):
@@ -214,34 +214,33 @@ class J5(Job):
         return result
 
 
-class J7(Job):
+class Loudness(Job):
     """Noise with most of its power low down, whose level in each channel moves by 12 dB in some seconds."""
-    name, title, seconds, bits = "J7", "loudness and true peak of 10 min, 24-bit", 600, 24
-    channels = (2, 12)
-    # BS.1770-5: 1.41 where a loudspeaker stands 60 to 120 degrees to a side; the LFE does not count.
-    weights = {2: [1, 1], 12: [1, 1, 1, 0, 1.41, 1.41, 1, 1, 1, 1, 1, 1]}
-
-    def source(self, channels):
-        return self.path(f"{channels}.wav")
+    seconds, bits, tracks = 600, 24, 1
 
     def make(self):
-        rng = self.rng
-        base = signal.lfilter([1.0], [1.0, -1.6, 0.64], noise(rng, self.frames, 0.012)).astype(np.float32)
+        base = signal.lfilter([1.0], [1.0, -1.6, 0.64], noise(self.rng, self.frames, 0.012)).astype(np.float32)
         time_s = np.arange(self.frames, dtype=np.float32) / RATE_HZ
-        for channels in self.channels:
-            planes = np.empty((channels, self.frames), np.float32)
-            for i in range(channels):
-                level = 10.0 ** (0.3 * np.sin(2.0 * np.pi * time_s / (5.0 + 1.3 * i) + i)).astype(np.float32)
-                planes[i] = np.roll(base, 4801 * i) * level
-            waves.write(self.source(channels), planes, 24)
+        planes = np.empty((len(self.weights), self.frames), np.float32)
+        for i, plane in enumerate(planes):
+            level = np.sin(2.0 * np.pi * time_s / (5.0 + 1.3 * i) + i, dtype=np.float32)
+            np.multiply(np.roll(base, 4801 * i), np.power(np.float32(2.0), level), out=plane)
+        waves.write(self.inputs()[0], planes, 24)
 
     def expected(self):
-        """For each channel count: integrated loudness in LUFS, true peak in dBTP (ideal interpolation by 4)."""
-        result = {}
-        for channels in self.channels:
-            planes = waves.read(self.source(channels))
-            result[channels] = (loudness(planes, self.weights[channels]), max(true_peak(plane) for plane in planes))
-        return result
+        """Integrated loudness in LUFS, true peak in dBTP (ideal interpolation by 4)."""
+        planes = waves.read(self.inputs()[0])
+        return np.array([loudness(planes, self.weights), max(true_peak(plane) for plane in planes)])
+
+
+class J7Stereo(Loudness):
+    name, title, layout, weights = "J7.2", "loudness and true peak of 10 min, stereo", "stereo", [1, 1]
+
+
+class J7Wide(Loudness):
+    # BS.1770-5: 1.41 where a loudspeaker stands 60 to 120 degrees to a side; the LFE does not count.
+    name, title, layout, weights = ("J7.12", "loudness and true peak of 10 min, 12 channels", "7.1.4",
+                                    [1, 1, 1, 0, 1.41, 1.41, 1, 1, 1, 1, 1, 1])
 
 
 # The two sections of BS.1770's K-weighting at 48 kHz.
@@ -288,4 +287,4 @@ class J8(Job):
         return np.stack([total, total])
 
 
-ALL = [J1, J2, J3, J4, J5, J7, J8]
+ALL = [J1, J2, J3, J4, J5, J7Stereo, J7Wide, J8]
