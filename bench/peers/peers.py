@@ -120,7 +120,8 @@ def measure(job, found_tools, rounds, log):
                 row["state"], row["error"] = check(run, job, expected, printed)
                 row["check_s"] = wall
             except (RuntimeError, OSError, ValueError) as problem:
-                row["state"], row["error"] = f"failed: {problem}", ""
+                lacking = run.tool == "mixdown" and 'no layout "mono"' in str(problem)
+                row["state"], row["error"] = 'not yet: no layout "mono"' if lacking else f"failed: {problem}", ""
             say(f"  {job.name} {run.tool} {run.threads}: {row['error']} {row['state'] or ''}")
     for number in range(rounds):
         for row in rows:

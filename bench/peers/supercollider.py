@@ -111,11 +111,12 @@ def moving(name, channels):
     return d
 
 
-def play(path, definition, files, parameters, seconds, tables=()):
-    """One synth a file; parameters: for each, its settings. tables: files of gains, read whole."""
+def play(path, definition, files, parameters, seconds, tables=(), late=0):
+    """One synth a file; parameters: for each, its settings. tables: files of gains, read whole. late: frames of
+    silence before each file."""
     messages = [message("/d_recv", definition.file())]
     for i, file in enumerate(files):
-        messages += [message("/b_alloc", i, 65536, 1), message("/b_read", i, file, 0, 65536, 0, 1)]
+        messages += [message("/b_alloc", i, 65536, 1), message("/b_read", i, file, 0, 65536 - late, late, 1)]
     for i, file in enumerate(tables):
         messages.append(message("/b_allocRead", 1000 + i, file, 0, 0))
     for i, settings in enumerate(parameters):

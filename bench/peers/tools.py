@@ -11,7 +11,7 @@ import sys
 
 import supercollider
 import waves
-from jobs import CENTRE, db
+from jobs import CENTRE, bell
 from waves import RATE_HZ
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -57,6 +57,11 @@ def stems(job, tool):
     folder = job.path("out_" + tool)
     os.makedirs(folder, exist_ok=True)
     return folder, [os.path.join(folder, f"t{i}.wav") for i in range(job.tracks)]
+
+
+def package_version(package):
+    result = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True)
+    return f"{package} {result.stdout}"
 
 
 class Tool:
@@ -179,8 +184,7 @@ class Program(Tool):
         return None if result.returncode == 0 else "does not build: " + (result.stderr.strip().splitlines() or ["?"])[0]
 
     def version(self):
-        result = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", self.package], capture_output=True, text=True)
-        return f"{self.package} {result.stdout}"
+        return package_version(self.package)
 
 
 class Zita(Program):
@@ -233,10 +237,10 @@ class Scipy(Tool):
 
 
 class Brutefir(Tool):
-    name, executable, version_arguments = "BruteFIR", "brutefir", []
+    name, executable = "BruteFIR", "brutefir"
 
     def version(self):
-        return super().version().split(",")[0]
+        return package_version("brutefir")
 
     def convolve(self, job, threads):
         outputs, taps = job.outputs, job.taps
@@ -259,9 +263,9 @@ class Brutefir(Tool):
         lines.append(f'output {names("o", outputs)} {{ device: "file" {{ path: "{out}"; }}; sample: "FLOAT_LE"; '
                      f'channels: {outputs}; dither: false; }};')
         config = text(job.path(f"brutefir{threads}.conf"), lines)
-        # It asks before it does without real-time priority only at a terminal; -nodefault: no file in the home folder.
-        return Run(self.name, threads, [self.executable, "-quiet", "-nodefault", config], out, raw_channels=outputs,
-                   note="raw files")
+        # It writes its defaults into the home folder.
+        return Run(self.name, threads, ["env", "HOME=" + self.folder, self.executable, "-quiet", config], out,
+                   raw_channels=outputs, note="raw files")
 
     def j1(self, job):
         return [self.convolve(job, 1)]
@@ -287,7 +291,7 @@ class Ffmpeg(Tool):
     def j1(self, job):
         # irgain: gtype=none of 5.1 is 6.02 dB too loud.
         out, gain = job.path("ffmpeg.wav"), self.response_gain()
-        return self.run(job, pairs(job), f"[0:a][1:a]afir=gtype=none:{gain}minp=8192:maxp=65536[o]",
+        return self.run(job, pairs(job), f"[0:a][1:a]afir=gtype=none:{gain}minp=8192:maxp=32768[o]",
                         ["-map", "[o]", "-c:a", "pcm_f32le"], out, (1,))
 
     def response_gain(self):
@@ -298,7 +302,7 @@ class Ffmpeg(Tool):
         out, gain, graph = job.path("ffmpeg.wav"), self.response_gain(), ""
         for i in range(job.tracks):
             graph += (f"[{2 * i}:a]pan=stereo|c0=c0|c1=c0[s{i}];"
-                      f"[s{i}][{2 * i + 1}:a]afir=gtype=none:{gain}minp=8192:maxp=65536[w{i}];")
+                      f"[s{i}][{2 * i + 1}:a]afir=gtype=none:{gain}minp=8192:maxp=32768[w{i}];")
         graph += "".join(f"[w{i}]" for i in range(job.tracks)) + f"amix=inputs={job.tracks}:normalize=0[o]"
         return self.run(job, pairs(job), graph, ["-map", "[o]", "-c:a", "pcm_f32le"], out)
 
@@ -321,9 +325,13 @@ class Ffmpeg(Tool):
         return self.run(job, job.inputs(), graph, ["-map", "[o]", "-c:a", "pcm_s24le"], out)
 
     def j7(self, job):
-        return [Run(self.name, 1, [self.executable, "-nostdin", "-hide_banner", "-i", job.inputs()[0], "-filter_complex",
+        source = job.inputs()[0]
+        if len(job.weights) == 12:  # ebur128 refuses channels without places, and nothing but the file can give them
+            source = job.path("ffmpeg_in.wav")
+            waves.copy_with_mask(job.inputs()[0], source, 0x2D63F)
+        return [Run(self.name, 1, [self.executable, "-nostdin", "-hide_banner", "-i", source, "-filter_complex",
                                    "ebur128=peak=true:framelog=verbose", "-f", "null", "-"],
-                    pattern=r"(?s)I: +(\S+) LUFS.*Peak: +(\S+) dBFS")]
+                    pattern=r"(?s).* I: +(\S+) LUFS.*Peak: +(\S+) dBFS")]
 
     def j8(self, job):
         out = job.path("ffmpeg.wav")
@@ -368,15 +376,24 @@ class Csound(Tool):
 
     @staticmethod
     def bells(bands):
-        """rbjeq's mode 8 is the cookbook's peaking filter; its level is linear."""
-        return "\n".join(f"ax rbjeq ax, {f}, {g}, {q}, 1, 8" for f, g, q in bands) + "\n"
+        return "\n".join("ax biquad ax, " + ", ".join(band) for band in bands) + "\n"
+
+    def coefficients(self, tracks):
+        """Tables of each band's coefficients, a value a track; and for each band the six table look-ups."""
+        head, lines = "", []
+        for b in range(len(tracks[0])):
+            sections = [bell(*bands[b]) for bands in tracks]
+            for k in range(6):
+                head += self.table(f"c{b}_{k}", [section[k] for section in sections])
+            lines.append([f"gic{b}_{k}[p4]" for k in range(6)])
+        return head, lines
 
     def table(self, name, values):
         return f"gi{name}[] fillarray " + ", ".join(repr(float(v)) for v in values) + "\n"
 
     def convolve(self, job):
         part, out = 8192, job.path("csound.wav")
-        body = self.source(job) + f'Sir sprintf "{job.path("response_%d.wav")}", p4\nift ftgen 0, 0, 0, 1, Sir, 0, 0, 0\n'
+        body = self.source(job) + f'Sir sprintf "{job.path("response_%d.wav")}", p4\nift ftgen 0, 0, 0, -1, Sir, 0, 0, 0\n'
         names = ["al", "ar"][:job.outputs]
         body += f"{', '.join(names)} ftconv ax, ift, {part}\nout {', '.join(names)}"
         return self.run(job, body, job.outputs, out, latency=part, note="out late by a partition")
@@ -385,27 +402,20 @@ class Csound(Tool):
 
     def j3(self, job):
         _, files = stems(job, "csound")
-        bands, head, lines = [job.bands(i) for i in range(job.tracks)], "", []
-        for b in range(len(bands[0])):
-            for k, key in enumerate("fgq"):
-                values = [row[b][k] for row in bands]
-                head += self.table(f"{key}{b}", [db(v) for v in values] if key == "g" else values)
-            lines.append((f"gif{b}[p4]", f"gig{b}[p4]", f"giq{b}[p4]"))
+        head, lines = self.coefficients([job.bands(i) for i in range(job.tracks)])
         folder = os.path.dirname(files[0])
         body = self.source(job) + self.bells(lines) + f'Sout sprintf "{folder}/t%d.wav", p4\nfout Sout, 16, ax'
         return self.run(job, body, 1, None, head=head, files=files)
 
     def j4(self, job):
-        head = "".join(self.table(k, v) for k, v in zip(("f0", "g0", "q0"), (
-            [job.band(i)[0] for i in range(job.tracks)], [db(job.band(i)[1]) for i in range(job.tracks)],
-            [job.band(i)[2] for i in range(job.tracks)])))
+        head, lines = self.coefficients([[job.band(i)] for i in range(job.tracks)])
         head += self.table("l", [job.gains(i)[0] for i in range(job.tracks)])
         head += self.table("r", [job.gains(i)[1] for i in range(job.tracks)])
-        body = self.source(job) + self.bells([("gif0[p4]", "gig0[p4]", "giq0[p4]")]) + "outs ax*gil[p4], ax*gir[p4]"
+        body = self.source(job) + self.bells(lines) + "outs ax*gil[p4], ax*gir[p4]"
         return self.run(job, body, 2, job.path("csound.wav"), flags=["-3"], head=head, note="without loudness")
 
     def j5(self, job):
-        body = self.source(job) + f'Sg sprintf "{job.path("gains_%d.wav")}", p4\nift ftgen 0, 0, 0, 1, Sg, 0, 0, 0\n'
+        body = self.source(job) + f'Sg sprintf "{job.path("gains_%d.wav")}", p4\nift ftgen 0, 0, 0, -1, Sg, 0, 0, 0\n'
         body += "kpoint init 0\nkpoint = kpoint + 1\n"
         for c in range(12):
             body += f"ig{c} tab_i {c}, ift\nkg{c} tab kpoint*12+{c}, ift\nag{c} interp kg{c}, 0, 1, ig{c}\n"
@@ -424,8 +434,8 @@ class Ecasound(Tool):
         out = job.path("ecasound.wav")
         argv = ["ecasound", "-q", "-D", "-b:16384", "-z:nodb", "-z:mixmode,sum", "-f:s24_le,1,48000"]
         for i, path in enumerate(job.inputs()):
-            argv += [f"-a:{i + 1}", "-i", path]
-        argv += ["-a:all", f"-ea:{100 * CENTRE}", "-chcopy:1,2", "-f:s24_le,2,48000", "-o", out]
+            argv += [f"-a:{i + 1}", "-i", path, f"-ea:{100 * CENTRE:.6f}", "-chcopy:1,2"]
+        argv += ["-a:" + ",".join(str(i + 1) for i in range(job.tracks)), "-f:s24_le,2,48000", "-o", out]
         return [Run(self.name, 1, argv, out)]
 
 
@@ -435,7 +445,8 @@ class Supercollider(Tool):
 
     def run(self, job, definition, parameters, channels, bits, tables=(), latency=0, note=""):
         out, score = job.path("scsynth.wav"), job.path("scsynth.osc")
-        supercollider.play(score, definition, job.inputs(), parameters, (job.frames + latency) / RATE_HZ, tables)
+        supercollider.play(score, definition, job.inputs(), parameters, (job.frames + latency) / RATE_HZ, tables,
+                           latency)
         argv = ["scsynth", "-N", score, "_", out, RATE_HZ, "WAV", "float" if bits == 32 else "int24", "-o", channels, "-i",
                 0, "-z", self.block, "-b", 2048, "-m", 65536, "-w", 256, "-a", 512, "-D", 0]
         return [Run(self.name, 1, ["env", "SC_JACK_DEFAULT_INPUTS=", *argv], out, latency, note=note)]
@@ -456,13 +467,10 @@ class Supercollider(Tool):
         return self.run(job, supercollider.track("strip", [job.band(0)], 2), parameters, 2, 24, note="without loudness")
 
     def j5(self, job):
-        tables = []
-        for i in range(job.tracks):  # a control signal turns into a line from its last value: the first point twice
-            gains = waves.read(job.path(f"gains_{i}.wav"))
-            tables.append(job.path(f"scsynth_gains_{i}.wav"))
-            waves.write(tables[-1], gains, 32)
+        # A control signal becomes a line from its last value, 0 before the first: gains are a block late, so sound is too.
+        tables = [job.path(f"gains_{i}.wav") for i in range(job.tracks)]
         return self.run(job, supercollider.moving("mover", 12), [{"gains": 1000 + i} for i in range(job.tracks)], 12, 32,
-                        tables, note="gains from a table")
+                        tables, self.block, "gains from a table")
 
     def j8(self, job):
         return self.run(job, supercollider.same_on_two("strip"), [{"p0": CENTRE}] * job.tracks, 2, 24)

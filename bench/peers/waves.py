@@ -63,6 +63,20 @@ def read(path, dtype=np.float64):
     raise ValueError(path + " holds no samples")
 
 
+def copy_with_mask(source, target, mask):
+    """A copy of what write() wrote, with a header that tells which loudspeaker each channel is for."""
+    with open(source, "rb") as file, open(target, "wb") as copy:
+        head = file.read(44)
+        form = bytearray(head[20:36])
+        bits = struct.unpack_from("<H", form, 14)[0]
+        form[:2] = struct.pack("<H", 0xFFFE)
+        form += struct.pack("<HHIH", 22, bits, mask, 1) + bytes.fromhex("000000001000800000aa00389b71")
+        size = struct.unpack("<I", head[40:])[0]
+        copy.write(b"RIFF" + struct.pack("<I", 60 + size) + b"WAVEfmt " + struct.pack("<I", 40) + form + head[36:])
+        while data := file.read(1 << 24):
+            copy.write(data)
+
+
 def unpack24(packed):
     """The upper three bytes of 32-bit integers."""
     whole = np.zeros(packed.size // 3, "<i4")
