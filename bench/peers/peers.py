@@ -16,10 +16,14 @@ import sys
 import tempfile
 import time
 
-import numpy as np
+try:
+    import numpy as np
 
-import jobs
-import tools
+    import jobs
+    import tools
+except ImportError as problem:
+    print(f"{problem}: install python3-numpy and python3-scipy", file=sys.stderr)
+    sys.exit(77)  # a skipped test
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SLOW_S = 10.0  # a run that takes longer is not repeated
@@ -27,7 +31,8 @@ LOUDNESS_LU, TRUE_PEAK_DB = 0.1, 0.3  # EBU Tech 3341 asks for 0.1 LU and for +0
 
 
 def options():
-    build = os.path.join(HERE, "..", "..", "build")
+    builds = [os.path.join(HERE, "..", "..", name) for name in ("build", "build-test")]
+    build = next((b for b in builds if os.path.exists(os.path.join(b, "bench", "floor"))), builds[0])
     parser = argparse.ArgumentParser(description=__doc__.strip())
     parser.add_argument("--jobs", default="all", help="such as J1,J2 (default: all)")
     parser.add_argument("--tools", default="all", help="such as mixdown,floor,ffmpeg (default: all that are installed)")
@@ -164,6 +169,7 @@ def table(job, rows):
 
 
 def machine():
+    """Where the figures come from."""
     cpu = "?"
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as file:
@@ -182,7 +188,7 @@ def main():
     folder = os.path.abspath(arguments.scratch or tempfile.mkdtemp(prefix="mixdown-peers-"))
     os.makedirs(folder, exist_ok=True)
     tools.Mixdown.executable, tools.Floor.executable = map(os.path.abspath, (arguments.mixdown, arguments.floor))
-    report = {"machine": machine(), "quick": arguments.quick, "versions": {}, "missing": {}, "jobs": {}}
+    report = {"machine": machine(), "quick": arguments.quick, "rounds": arguments.rounds, "versions": {}, "missing": {}, "jobs": {}}
     found = []
     for kind in tools.ALL:
         tool = kind(folder)

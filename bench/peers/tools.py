@@ -301,9 +301,11 @@ class Ffmpeg(Tool):
     def j2(self, job):
         out, gain, graph = job.path("ffmpeg.wav"), self.response_gain(), ""
         for i in range(job.tracks):
-            graph += (f"[{2 * i}:a]pan=stereo|c0=c0|c1=c0[s{i}];"
+            # In 5.1 the last partition of most tracks is lost without the silence that is cut off again below.
+            graph += (f"[{2 * i}:a]pan=stereo|c0=c0|c1=c0,apad=pad_len=65536[s{i}];"
                       f"[s{i}][{2 * i + 1}:a]afir=gtype=none:{gain}minp=8192:maxp=32768[w{i}];")
-        graph += "".join(f"[w{i}]" for i in range(job.tracks)) + f"amix=inputs={job.tracks}:normalize=0[o]"
+        graph += "".join(f"[w{i}]" for i in range(job.tracks)) + f"amix=inputs={job.tracks}:normalize=0,"
+        graph += f"atrim=end_sample={job.frames}[o]"
         return self.run(job, pairs(job), graph, ["-map", "[o]", "-c:a", "pcm_f32le"], out)
 
     def bells(self, bands):
@@ -371,8 +373,8 @@ class Csound(Tool):
         return [Run(self.name, t, ["csound", "-d", "-m0", f"-j{t}", *output, script], files or out, latency, **keys)
                 for t in (1, 2)]
 
-    def source(self, job):
-        return f'Sfile sprintf "{job.path("%d.wav")}", p4\nax diskin2 Sfile, 1, 0, 0, 0, 1\n'
+    def source(self, job, late=0):
+        return f'Sfile sprintf "{job.path("%d.wav")}", p4\nax diskin2 Sfile, 1, {-late / RATE_HZ!r}, 0, 0, 1\n'
 
     @staticmethod
     def bells(bands):
@@ -415,12 +417,14 @@ class Csound(Tool):
         return self.run(job, body, 2, job.path("csound.wav"), flags=["-3"], head=head, note="without loudness")
 
     def j5(self, job):
-        body = self.source(job) + f'Sg sprintf "{job.path("gains_%d.wav")}", p4\nift ftgen 0, 0, 0, -1, Sg, 0, 0, 0\n'
-        body += "kpoint init 0\nkpoint = kpoint + 1\n"
+        # interp draws a line from the last value to this one, so gains are a block late, and sound is too.
+        body = self.source(job, job.grid) + f'Sg sprintf "{job.path("gains_%d.wav")}", p4\n'
+        body += "ift ftgen 0, 0, 0, -1, Sg, 0, 0, 0\nkpoint init -1\nkpoint = kpoint + 1\n"
         for c in range(12):
-            body += f"ig{c} tab_i {c}, ift\nkg{c} tab kpoint*12+{c}, ift\nag{c} interp kg{c}, 0, 1, ig{c}\n"
+            body += f"kg{c} tab kpoint*12+{c}, ift\nag{c} interp kg{c}\n"
         body += "outc " + ", ".join(f"ax*ag{c}" for c in range(12))
-        return self.run(job, body, 12, job.path("csound.wav"), block=job.grid, note="gains from a table")
+        return self.run(job, body, 12, job.path("csound.wav"), latency=job.grid, block=job.grid,
+                        note="gains from a table")
 
     def j8(self, job):
         body = self.source(job) + f"outs ax*{CENTRE}, ax*{CENTRE}"
