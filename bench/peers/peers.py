@@ -134,7 +134,11 @@ def measure(job, found_tools, rounds, log):
         row["walls"], row["cpus"] = [], []
     for _ in range(rounds):
         for row in repeated:
-            wall, cpu, _ = execute(row["run"], log)
+            try:
+                wall, cpu, _ = execute(row["run"], log)
+            except RuntimeError as problem:
+                row["state"] = f"failed once: {problem}"
+                continue
             row["walls"].append(wall)
             row["cpus"].append(cpu)
     return rows
