@@ -505,6 +505,86 @@ static void test_random_programs_on_vulkan(void **state)
     print_message("worst deviation %.1f dB\n", 20.0 * log10(worst));
 }
 
+/* ---- Placement ----------------------------------------------------------- */
+
+static uint32_t member_of(const mxd_backend *backend, uint32_t step, uint32_t row)
+{
+    const mxd_group_step *found = &((const mxd_group *)backend)->steps[step];
+    assert_int_equal(found->first_pieces[row + 1] - found->first_pieces[row], 1);
+    return found->pieces[found->first_pieces[row]].member;
+}
+
+/*
+ * Eight tracks with an equaliser, every second with a convolver and an equaliser behind it: each stays on one member,
+ * and the convolvers are dealt out evenly, although they are all on even lanes.
+ */
+static void test_tracks_stay_together(void **state)
+{
+    fixture *f = *state;
+    static float response[48000];
+    response[0] = 1.0f;
+    const mxd_backend_params params = {.num_lanes = 16, .block_frames = FRAMES, .num_threads = 1, .num_devices = 2,
+                                       .blocks_in_flight = 1};
+    const mxd_svf section = {0.1, 1.0, 1.0, 0.0, 0.0};
+    mxd_eq_row before[8], after[4];
+    mxd_convolve_row rows[4];
+    uint32_t inputs[4], outputs[4], steps[3];
+    mxd_convolve_cell cell = {0, 0, response, 48000, 0, 1.0};
+    for (uint32_t i = 0; i < 8; i++)
+        before[i] = (mxd_eq_row){i, &section, 1};
+    for (uint32_t i = 0; i < 4; i++) {
+        inputs[i] = 2 * i;
+        outputs[i] = 8 + i;
+        rows[i] = (mxd_convolve_row){&inputs[i], 1, &outputs[i], 1, &cell, 1};
+        after[i] = (mxd_eq_row){8 + i, &section, 1};
+    }
+    mxd_backend *backend;
+    assert_int_equal(mxd_backend_create_with(create_cpus, &params, f->problems, &backend), MXD_OK);
+    assert_int_equal(mxd_backend_add_eq(backend, before, 8, &steps[0]), MXD_OK);
+    assert_int_equal(mxd_backend_add_convolve(backend, rows, 4, &steps[1]), MXD_OK);
+    assert_int_equal(mxd_backend_add_eq(backend, after, 4, &steps[2]), MXD_OK);
+    assert_int_equal(mxd_backend_prepare(backend), MXD_OK);
+    uint32_t convolvers[2] = {0, 0}, equalisers[2] = {0, 0};
+    for (uint32_t i = 0; i < 8; i++)
+        equalisers[member_of(backend, steps[0], i)]++;
+    for (uint32_t i = 0; i < 4; i++) {
+        uint32_t member = member_of(backend, steps[1], i);
+        convolvers[member]++;
+        assert_int_equal(member_of(backend, steps[0], 2 * i), member);
+        assert_int_equal(member_of(backend, steps[2], i), member);
+    }
+    assert_int_equal(convolvers[0], 2);
+    assert_int_equal(equalisers[0], 4);
+    mxd_backend_destroy(backend);
+}
+
+/* A matrix of 10 inputs is split by its inputs; an output that has no cell belongs to one member all the same. */
+static void test_matrix_is_split(void **state)
+{
+    fixture *f = *state;
+    static float response[1000];
+    response[0] = 1.0f;
+    const mxd_backend_params params = {.num_lanes = 13, .block_frames = FRAMES, .num_threads = 1, .num_devices = 2,
+                                       .blocks_in_flight = 1};
+    uint32_t lanes[13], step;
+    mxd_convolve_cell cells[10];
+    for (uint32_t i = 0; i < 13; i++)
+        lanes[i] = i;
+    for (uint32_t i = 0; i < 10; i++)
+        cells[i] = (mxd_convolve_cell){i, i == 3, response, 1000, 0, 1.0};
+    const mxd_convolve_row row = {lanes, 10, lanes + 10, 3, cells, 10};
+    mxd_backend *backend;
+    assert_int_equal(mxd_backend_create_with(create_cpus, &params, f->problems, &backend), MXD_OK);
+    assert_int_equal(mxd_backend_add_convolve(backend, &row, 1, &step), MXD_OK);
+    assert_int_equal(mxd_backend_prepare(backend), MXD_OK);
+    const mxd_group_step *found = &((mxd_group *)backend)->steps[step];
+    assert_int_equal(found->first_pieces[1], 2);
+    assert_int_equal(found->pieces[0].num_inputs, 5);
+    assert_int_equal(found->pieces[1].num_inputs, 5);
+    assert_int_equal(found->pieces[0].num_outputs + found->pieces[1].num_outputs, 4); /* the first is on both */
+    mxd_backend_destroy(backend);
+}
+
 /* ---- Failures ------------------------------------------------------------ */
 
 /* cpu, of which device 1 is lost after some submits or waits, and device 7 cannot be had at all. */
@@ -648,6 +728,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_vulkan_sessions, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_random_programs, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_random_programs_on_vulkan, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_tracks_stay_together, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_matrix_is_split, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_creation_fails, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_device_is_lost, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_description, fixture_set_up, fixture_tear_down),

@@ -277,6 +277,9 @@ static mxd_result add_mix(mxd_backend *backend, const mxd_mix_limits *limits, ui
             return blame(group, m, result);
     }
     group->num_sum_lanes += limits->max_outputs;
+    group->num_mix_outputs += limits->max_outputs;
+    group->num_mix_edges += limits->max_edges;
+    group->num_mix_points += limits->max_points;
     *number = group->num_steps++;
     return MXD_OK;
 }

@@ -141,6 +141,7 @@ typedef struct mxd_group {
     uint32_t num_steps, step_capacity;
     uint64_t num_row_inputs;           /* of all rows, piece by piece */
     uint64_t num_sum_lanes;            /* most lanes of a block that several members may write */
+    uint64_t num_mix_outputs, num_mix_edges, num_mix_points; /* most of a block */
     mxd_group_lane *lanes;
     mxd_group_sum *sums;               /* that submit has to do */
     uint32_t num_sums;

@@ -96,19 +96,19 @@ void mxd_group_plan_finish(mxd_group *group)
 uint64_t mxd_group_plan_memory(const mxd_group *group)
 {
     const mxd_group_member *member = NULL;
-    uint64_t lists = (uint64_t)group->output_capacity * sizeof *member->outputs +
-                     (uint64_t)group->edge_capacity * sizeof *member->edges +
-                     (uint64_t)group->point_capacity * sizeof *member->points +
-                     (uint64_t)group->download_capacity * sizeof *member->downloads +
-                     most_uploads(group) * sizeof *member->uploads +
-                     most_rows(group) * (sizeof *member->rows + sizeof *member->restart) +
-                     (uint64_t)group->base.params.num_lanes *
-                         (sizeof *member->wanted + sizeof *member->wanted_by + sizeof *member->touched);
+    uint64_t num_lanes = group->base.params.num_lanes;
+    uint64_t each = (group->num_row_inputs + group->download_capacity) * sizeof *member->downloads +
+                    most_uploads(group) * sizeof *member->uploads +
+                    most_rows(group) * (sizeof *member->rows + sizeof *member->restart) +
+                    num_lanes * (sizeof *member->wanted + sizeof *member->wanted_by + sizeof *member->touched);
+    /* Of a mix the members' shares come to about the whole. */
+    uint64_t lists = each * group->num_members + group->num_mix_outputs * sizeof *member->outputs +
+                     group->num_mix_edges * sizeof *member->edges + group->num_mix_points * sizeof *member->points +
+                     num_lanes * sizeof *group->lanes + group->num_row_inputs * sizeof *group->sums;
     uint64_t expected = group->num_members > 1 ? group->num_sum_lanes * group->num_members : 0, buffers = 0;
     for (uint32_t i = 0; i < group->base.params.blocks_in_flight; i++)
         buffers += group->slots[i].num_buffers > expected ? group->slots[i].num_buffers : expected;
-    return lists * group->num_members + group->num_row_inputs * sizeof *group->sums +
-           buffers * group->base.params.block_frames * sizeof(float);
+    return lists + buffers * group->base.params.block_frames * sizeof(float);
 }
 
 /* Room for count elements of size; what the list holds is lost. */
