@@ -115,27 +115,32 @@ static mxd_result decode_block(mxd_engine *engine, uint64_t index)
     return job.result;
 }
 
+/* Decodes a block and says so. */
+static mxd_result decode_next(mxd_engine *engine, uint64_t index)
+{
+    double begin = mxd_clock_s();
+    mxd_result result = decode_block(engine, index);
+    pthread_mutex_lock(&engine->mutex);
+    engine->decode_s += mxd_clock_s() - begin;
+    engine->decode_result = result;
+    engine->decoded = index + 1;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->mutex);
+    return result;
+}
+
 static void *decoder_main(void *user)
 {
     mxd_engine *engine = user;
-    pthread_mutex_lock(&engine->mutex);
     for (uint64_t index = 0; index < engine->num_blocks; index++) {
+        pthread_mutex_lock(&engine->mutex);
         while (!engine->stop && index >= engine->consumed + engine->num_sources)
             pthread_cond_wait(&engine->changed, &engine->mutex);
-        if (engine->stop)
-            break;
+        bool stop = engine->stop;
         pthread_mutex_unlock(&engine->mutex);
-        double begin = mxd_clock_s();
-        mxd_result result = decode_block(engine, index);
-        pthread_mutex_lock(&engine->mutex);
-        engine->decode_s += mxd_clock_s() - begin;
-        engine->decode_result = result;
-        engine->decoded = index + 1;
-        pthread_cond_broadcast(&engine->changed);
-        if (result != MXD_OK)
+        if (stop || decode_next(engine, index) != MXD_OK)
             break;
     }
-    pthread_mutex_unlock(&engine->mutex);
     return NULL;
 }
 
@@ -144,6 +149,8 @@ static void *decoder_main(void *user)
 /* Waits for the sources of a block and for a free output slot. */
 static mxd_result acquire(mxd_engine *engine, uint64_t index, uint32_t *slot)
 {
+    if (!engine->decoder_runs)
+        decode_next(engine, index);
     pthread_mutex_lock(&engine->mutex);
     while (engine->decoded <= index && engine->decode_result == MXD_OK)
         pthread_cond_wait(&engine->changed, &engine->mutex);
@@ -290,7 +297,11 @@ static mxd_result make_buffers(mxd_engine *engine)
 static mxd_result start_decoder(mxd_engine *engine, uint32_t num_threads)
 {
     engine->decode_threads = mxd_threads_create(num_threads);
-    if (!engine->decode_threads || pthread_create(&engine->decoder, NULL, decoder_main, engine) != 0)
+    if (!engine->decode_threads)
+        return MXD_ERROR_MEMORY;
+    if (num_threads == 1) /* blocks are decoded as they are wanted, by whoever wants them */
+        return MXD_OK;
+    if (pthread_create(&engine->decoder, NULL, decoder_main, engine) != 0)
         return MXD_ERROR_MEMORY;
     engine->decoder_runs = true;
     return MXD_OK;

@@ -4,6 +4,8 @@
  * nothing of files written: render.c and null_test.c do.
  *
  *     decoder thread -> [source slots] -> next(): submit, wait -> [output slots] -> caller -> release()
+ *
+ * With options->num_threads 1 there is no decoder thread: next() decodes too, so that the work takes one core.
  */
 #ifndef MXD_RENDER_ENGINE_H
 #define MXD_RENDER_ENGINE_H

@@ -1,6 +1,7 @@
 /*
  * mxd_render: the engine's blocks into files. A pool of threads meters and
- * encodes a block while the next is computed, every file on its own. Files get their names together,
+ * encodes a block while the next is computed, every file on its own (not with
+ * one thread: then all takes turns). Files get their names together,
  * at the very end; a failed attempt on a device may be repeated on the CPU.
  */
 #include "../clock.h"
@@ -61,6 +62,23 @@ static void encode_file(void *user, uint32_t index, uint32_t thread)
         job->result = result;
 }
 
+/* Encodes a block and gives it back; failed: only gives it back. */
+static mxd_result encode_block(encoder *e, const mxd_engine_block *block, bool failed)
+{
+    double begin = mxd_clock_s();
+    encode_job job = {.encoder = e, .block = block};
+    if (!failed)
+        mxd_threads_run(e->threads, 2 * e->num_files + e->num_stems, encode_file, &job);
+    mxd_engine_release(e->engine, block);
+    pthread_mutex_lock(&e->mutex);
+    e->encode_s += mxd_clock_s() - begin;
+    if (e->result == MXD_OK)
+        e->result = job.result;
+    mxd_result result = e->result;
+    pthread_mutex_unlock(&e->mutex);
+    return result;
+}
+
 static void *encoder_main(void *user)
 {
     encoder *e = user;
@@ -70,19 +88,13 @@ static void *encoder_main(void *user)
             pthread_cond_wait(&e->changed, &e->mutex);
         if (e->num_queued == 0)
             break;
-        encode_job job = {.encoder = e, .block = e->queue[0]};
+        const mxd_engine_block *block = e->queue[0];
         e->num_queued--;
         memmove(e->queue, e->queue + 1, e->num_queued * sizeof e->queue[0]);
         bool failed = e->result != MXD_OK;
         pthread_mutex_unlock(&e->mutex);
-        double begin = mxd_clock_s();
-        if (!failed)
-            mxd_threads_run(e->threads, 2 * e->num_files + e->num_stems, encode_file, &job);
-        mxd_engine_release(e->engine, job.block);
+        encode_block(e, block, failed);
         pthread_mutex_lock(&e->mutex);
-        e->encode_s += mxd_clock_s() - begin;
-        if (e->result == MXD_OK)
-            e->result = job.result;
     }
     pthread_mutex_unlock(&e->mutex);
     return NULL;
@@ -91,7 +103,11 @@ static void *encoder_main(void *user)
 static mxd_result encoder_start(encoder *e, uint32_t num_threads)
 {
     e->threads = mxd_threads_create(num_threads);
-    if (!e->threads || pthread_create(&e->thread, NULL, encoder_main, e) != 0)
+    if (!e->threads)
+        return MXD_ERROR_MEMORY;
+    if (num_threads == 1) /* blocks are encoded where they are pushed */
+        return MXD_OK;
+    if (pthread_create(&e->thread, NULL, encoder_main, e) != 0)
         return MXD_ERROR_MEMORY;
     e->runs = true;
     return MXD_OK;
@@ -100,6 +116,8 @@ static mxd_result encoder_start(encoder *e, uint32_t num_threads)
 /* Queues a block; tells how encoding went so far. The engine's slots bound the queue. */
 static mxd_result encoder_push(encoder *e, const mxd_engine_block *block)
 {
+    if (!e->runs)
+        return encode_block(e, block, false);
     pthread_mutex_lock(&e->mutex);
     e->queue[e->num_queued++] = block;
     mxd_result result = e->result;
