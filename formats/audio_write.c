@@ -527,10 +527,11 @@ mxd_result mxd_audio_writer_finish(mxd_audio_writer *writer)
     mxd_result result = writer->flac ? finish_flac(writer) : finish_wave(writer);
     if (result)
         return result;
-    /* Some disks (over a network, or with quotas) tell only here that they were full. EINVAL: nothing to wait for. */
-    if (fsync(writer->file) != 0 && errno != EINVAL)
-        writer->write_error = errno;
-    if (close(writer->file) != 0 && errno != EINTR && !writer->write_error)
+    /*
+     * Disks over a network tell only here that they were full. There is no fsync: what a loss of power may undo can be
+     * rendered again, and waiting for a disk can take longer than the render itself.
+     */
+    if (close(writer->file) != 0 && errno != EINTR)
         writer->write_error = errno;
     writer->file = -1;
     if (writer->write_error)
