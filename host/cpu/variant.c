@@ -1,4 +1,5 @@
 /* This variant's entry for variants.h's tables. */
+#include "quantize.h"
 #include "real.h"
 #include "variants.h"
 
@@ -8,6 +9,7 @@
 mxd_result MXD_CPU(mxd_backend_create)(const mxd_backend_params *params, mxd_problems *problems,
                                        mxd_backend **backend);
 extern const struct mxd_meter_kernels MXD_CPU(mxd_meter_kernels);
+extern mxd_quantizer MXD_CPU(mxd_quantize);
 extern const mxd_cpu_variant MXD_CPU(mxd_cpu_variant);
 
 const mxd_cpu_variant MXD_CPU(mxd_cpu_variant) = {
@@ -25,4 +27,5 @@ const mxd_cpu_variant MXD_CPU(mxd_cpu_variant) = {
 #endif
     .create_backend = MXD_CPU(mxd_backend_create),
     .meter = &MXD_CPU(mxd_meter_kernels),
+    .quantize = MXD_CPU(mxd_quantize),
 };

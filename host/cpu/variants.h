@@ -7,6 +7,7 @@
 #define MXD_CPU_VARIANTS_H
 
 #include "../backend.h"
+#include "quantize.h"
 
 /* The meter's two kernels; k_weight.c and true_peak.c say what they do. */
 struct mxd_meter_kernels;
@@ -16,6 +17,7 @@ typedef struct mxd_cpu_variant {
     const char *simd; /* in words, for `mixdown devices` */
     mxd_result (*create_backend)(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **backend);
     const struct mxd_meter_kernels *meter;
+    mxd_quantizer *quantize;
 } mxd_cpu_variant;
 
 /* The fastest float32 variant that this processor runs. MXD_CPU=baseline|avx2|avx512 in the environment overrides. */
