@@ -111,7 +111,7 @@ mxd_result mxd_audio_writer_open(const mxd_audio_writer_params *params, mxd_prob
  * and frame. After an error the writer can only be closed.
  */
 mxd_result mxd_audio_writer_write(mxd_audio_writer *writer, const float *const *channels, uint32_t num_frames);
-/* Closes the temporary file, checks that all of it is on the disk, and does not name it yet. */
+/* Closes the temporary file, with all of it handed to the system, and does not name it yet. */
 mxd_result mxd_audio_writer_finish(mxd_audio_writer *writer);
 /* After finish: renames the file to its final name. So that all deliverables appear or none. */
 mxd_result mxd_audio_writer_commit(mxd_audio_writer *writer);

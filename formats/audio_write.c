@@ -3,15 +3,11 @@
  * one, so that the rename stays within one disk, and nothing of it is left
  * where anything fails. All bytes pass through write_all, for FLAC by way of
  * libsndfile's virtual files, so that a full disk is noticed wherever it
- * happens.
- *
- * Dither: the sum of two independent uniform variables of 1 LSB each makes the
- * first two moments of the error independent of the signal (Lipshitz,
- * Wannamaker, Vanderkooy, "Quantization and Dither: A Theoretical Survey",
- * JAES 40, 1992). Both come from one 64-bit hash of (dither key, channel,
- * frame), so they do not depend on how the writes are cut.
+ * happens. Dither depends on key, stem, channel and frame alone, so not on how
+ * the writes are cut.
  */
 #include "audio_file.h"
+#include "../host/cpu/variants.h"
 #include "wave_header.h"
 
 #include <errno.h>
@@ -29,7 +25,7 @@
 
 enum {
     CHUNK_SAMPLES = 16384,    /* converted at a time, on the stack: 64 KiB stay within a core's second-level cache */
-    TILE_FRAMES = 128,        /* interleaved at a time: a tile of all channels stays within the first-level cache */
+    TILE_FRAMES = 256,        /* interleaved at a time: a tile of all channels stays within the first-level cache */
     MAX_FLAC_CHANNELS = 8,
     MAX_NAME_BYTES = 200      /* of the final name, kept in the temporary one: file names end at 255 bytes */
 };
@@ -43,7 +39,8 @@ struct mxd_audio_writer {
     uint32_t num_channels;
     uint32_t bit_depth;
     uint32_t order[MXD_MAX_LAYOUT_CHANNELS];       /* order[i] = the layout's channel that is the file's i-th */
-    uint64_t dither_keys[MXD_MAX_LAYOUT_CHANNELS]; /* by the layout's channel */
+    uint64_t dither_starts[MXD_MAX_LAYOUT_CHANNELS]; /* counter at frame 0, by the layout's channel */
+    mxd_quantizer *quantize;
     mxd_wave_format wave;
     int file;                 /* -1 = closed */
     SNDFILE *flac;
@@ -287,44 +284,37 @@ static mxd_result write_wave_header(mxd_audio_writer *writer)
 
 /* ---- Dither -------------------------------------------------------------- */
 
-/* 2^64 divided by the golden ratio, odd: multiples of it are spread evenly. */
-static const uint64_t golden = 0x9e3779b97f4a7c15u;
-
-/* SplitMix64's finaliser (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014; the
- * constants are Stafford's variant 13). */
-static inline uint64_t mix_bits(uint64_t bits)
+/* One channel's dither: a counter that starts anywhere (SplitMix64's finaliser again; host/cpu/quantize.c). */
+static uint64_t dither_start(const mxd_audio_writer_params *params, uint32_t channel)
 {
+    uint64_t bits = ((uint64_t)params->dither_key << 32 | params->stem << 8 | channel) + MXD_QUANTIZE_STRIDE;
     bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
     bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
     return bits ^ bits >> 31;
 }
 
-/* Samples of one channel to dithered integers, stride apart. Counts what it clips. */
-static void quantize(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames,
-                     uint32_t stride, int32_t *to)
+/* The first frame of some that was clipped: by quantizing one at a time. */
+static uint64_t find_clipped(const mxd_audio_writer *writer, uint32_t channel, const float *samples,
+                             uint64_t first_frame)
 {
-    const double scale = writer->bit_depth == 16 ? 0x1p15 : 0x1p23;
-    const double lowest = -scale, highest = scale - 1.0;
-    uint64_t counter = writer->dither_keys[channel] + writer->num_frames * golden;
-    uint64_t num_clipped = 0;
-    for (uint32_t i = 0; i < num_frames; i++, counter += golden) {
-        uint64_t random = mix_bits(counter);
-        /* The difference of two uniform 32-bit numbers, in LSB: triangular from -1 to 1. */
-        double dither = (double)((int64_t)(random >> 32) - (int64_t)(random & UINT32_MAX)) * 0x1p-32;
-        double value = samples[i] * scale + dither;
-        value = value > lowest - 1.0 ? value : lowest - 1.0; /* keeps lrint within its range */
-        value = value < highest + 1.0 ? value : highest + 1.0;
-        long rounded = lrint(value);
-        bool clipped = rounded < (long)lowest || rounded > (long)highest;
-        if (clipped) {
-            rounded = rounded < 0 ? (long)lowest : (long)highest;
-            uint64_t frame = writer->num_frames + i;
-            if (writer->num_clipped + num_clipped == 0 || frame < writer->first_clip_frame)
-                writer->first_clip_frame = frame;
-            num_clipped++;
-        }
-        to[(size_t)i * stride] = (int32_t)rounded;
-    }
+    int32_t integer;
+    while (writer->quantize(samples++, 1, writer->bit_depth,
+                            writer->dither_starts[channel] + first_frame * MXD_QUANTIZE_STRIDE, &integer) == 0)
+        first_frame++;
+    return first_frame;
+}
+
+/* Samples of one channel to dithered integers. first_frame: theirs in the file. Counts what it clips. */
+static void quantize(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames,
+                     uint64_t first_frame, int32_t *to)
+{
+    uint64_t counter = writer->dither_starts[channel] + first_frame * MXD_QUANTIZE_STRIDE;
+    uint64_t num_clipped = writer->quantize(samples, num_frames, writer->bit_depth, counter, to);
+    if (num_clipped == 0)
+        return;
+    uint64_t frame = find_clipped(writer, channel, samples, first_frame);
+    if (writer->num_clipped == 0 || frame < writer->first_clip_frame)
+        writer->first_clip_frame = frame;
     writer->num_clipped += num_clipped;
 }
 
@@ -355,7 +345,8 @@ mxd_result mxd_audio_writer_open(const mxd_audio_writer_params *params, mxd_prob
     writer->num_channels = params->layout->num_channels;
     writer->bit_depth = params->bit_depth;
     for (uint32_t channel = 0; channel < writer->num_channels; channel++)
-        writer->dither_keys[channel] = mix_bits(((uint64_t)params->dither_key << 32 | params->stem << 8 | channel) + golden);
+        writer->dither_starts[channel] = dither_start(params, channel);
+    writer->quantize = mxd_cpu_best()->quantize;
     writer->path = strdup(params->path);
     if (!writer->path) {
         status = mxd_fail(problems, MXD_ERROR_MEMORY, &place, "memory ran out");
@@ -376,7 +367,8 @@ fail:
 }
 
 /* Raises the peak; an infinity or NaN is an error. Magnitudes of floats are ordered as their bits are. */
-static mxd_result check_level(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames)
+static mxd_result check_level(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint64_t first_frame,
+                              uint32_t num_frames)
 {
     const uint32_t infinity_bits = 0x7f800000u;
     uint32_t highest = writer->peak_bits;
@@ -393,7 +385,7 @@ static mxd_result check_level(mxd_audio_writer *writer, uint32_t channel, const 
     uint32_t i = 0;
     while (isfinite(samples[i]))
         i++;
-    uint64_t frame = writer->num_frames + i;
+    uint64_t frame = first_frame + i;
     const mxd_place place = at(writer->path);
     return mxd_fail(writer->problems, MXD_ERROR_WRITE, &place,
                     "cannot be written: the mix is %s at frame %" PRIu64 " (%.6f s), channel %s; some level is far too "
@@ -401,15 +393,44 @@ static mxd_result check_level(mxd_audio_writer *writer, uint32_t channel, const 
                     (double)frame / writer->wave.sample_rate, writer->layout->speakers[channel].label);
 }
 
-/* Little-endian bytes of 32-bit words, the lowest word_bytes of each, in place: no byte is written before it is read. */
-static void pack(int32_t *words, size_t num_words, uint32_t word_bytes)
+/* The lowest num_bytes bytes of a number, little-endian. */
+static inline void put(unsigned char *to, uint64_t value, uint32_t num_bytes)
+{
+    for (uint32_t i = 0; i < num_bytes; i++) /* compilers make one store of it where the number is constant */
+        to[i] = (unsigned char)(value >> 8 * i);
+}
+
+/* Little-endian bytes of 32-bit words, the lowest 2 of each, in place: no byte is written before it is read. */
+static void pack_16(int32_t *words, size_t num_words)
 {
     unsigned char *to = (unsigned char *)words;
-    for (size_t i = 0; i < num_words; i++) {
-        uint32_t word = (uint32_t)words[i];
-        for (uint32_t byte = 0; byte < word_bytes; byte++)
-            to[i * word_bytes + byte] = (unsigned char)(word >> 8 * byte);
+    size_t i = 0;
+    for (; i + 4 <= num_words; i += 4)
+        put(to + 2 * i, (uint64_t)(uint16_t)words[i] | (uint64_t)(uint16_t)words[i + 1] << 16 |
+                            (uint64_t)(uint16_t)words[i + 2] << 32 | (uint64_t)(uint16_t)words[i + 3] << 48, 8);
+    for (; i < num_words; i++)
+        put(to + 2 * i, (uint32_t)words[i], 2);
+}
+
+/* The same with 3 bytes of each. */
+static void pack_24(int32_t *words, size_t num_words)
+{
+    unsigned char *to = (unsigned char *)words;
+    size_t i = 0;
+    for (; i + 4 <= num_words; i += 4) {
+        uint64_t a = (uint32_t)words[i] & 0xFFFFFFu, b = (uint32_t)words[i + 1] & 0xFFFFFFu;
+        uint64_t c = (uint32_t)words[i + 2] & 0xFFFFFFu, d = (uint32_t)words[i + 3] & 0xFFFFFFu;
+        put(to + 3 * i, a | b << 24 | c << 48, 8);
+        put(to + 3 * i + 8, c >> 16 | d << 8, 4);
     }
+    for (; i < num_words; i++)
+        put(to + 3 * i, (uint32_t)words[i], 3);
+}
+
+static void pack_32(int32_t *words, size_t num_words)
+{
+    for (size_t i = 0; i < num_words; i++)
+        put((unsigned char *)&words[i], (uint32_t)words[i], 4);
 }
 
 static bool write_chunk(mxd_audio_writer *writer, int32_t *chunk, uint32_t num_frames)
@@ -421,31 +442,28 @@ static bool write_chunk(mxd_audio_writer *writer, int32_t *chunk, uint32_t num_f
             chunk[i] = (int32_t)((uint32_t)chunk[i] << (32 - writer->bit_depth));
         return sf_writef_int(writer->flac, chunk, num_frames) == (sf_count_t)num_frames && !writer->write_error;
     }
-    switch (writer->bit_depth) { /* a constant each, so that the compiler unrolls */
-    case 16: pack(chunk, num_samples, 2); break;
-    case 24: pack(chunk, num_samples, 3); break;
-    default: pack(chunk, num_samples, 4); break;
+    switch (writer->bit_depth) {
+    case 16: pack_16(chunk, num_samples); break;
+    case 24: pack_24(chunk, num_samples); break;
+    default: pack_32(chunk, num_samples); break;
     }
     return write_all(writer, chunk, num_samples * (writer->bit_depth / 8));
 }
 
-/* One channel of a chunk, to its place among the interleaved ones. */
-static void convert(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames, int32_t *to)
+/* A tile of one channel, to its place among the interleaved ones: integers, or the floats' bits. NULL = silence. */
+static void convert(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames,
+                    uint64_t first_frame, int32_t *to)
 {
+    int32_t tile[TILE_FRAMES], *words = writer->num_channels == 1 ? to : tile;
     uint32_t stride = writer->num_channels;
-    if (samples && writer->bit_depth != 32) {
-        quantize(writer, channel, samples, num_frames, stride, to);
-        return;
-    }
-    if (samples && stride == 1) {
-        memcpy(to, samples, num_frames * sizeof *to);
-        return;
-    }
-    for (uint32_t i = 0; i < num_frames; i++) {
-        to[(size_t)i * stride] = 0;
-        if (samples)
-            memcpy(&to[(size_t)i * stride], &samples[i], sizeof *to);
-    }
+    if (!samples)
+        memset(words, 0, num_frames * sizeof *words);
+    else if (writer->bit_depth != 32)
+        quantize(writer, channel, samples, num_frames, first_frame, words);
+    else
+        memcpy(words, samples, num_frames * sizeof *words);
+    for (uint32_t i = 0; i < num_frames && words != to; i++)
+        to[(size_t)i * stride] = words[i];
 }
 
 /* Frames of silence on all channels: a hole, which disks do not store. FLAC has none, but packs silence to nothing. */
@@ -459,22 +477,42 @@ static bool skip(mxd_audio_writer *writer, uint32_t num_frames)
     return false;
 }
 
-/* The frames' chunk after chunk. */
+/* All channels of a chunk, interleaved; done: how far into the frames of this write. */
+static mxd_result convert_chunk(mxd_audio_writer *writer, const float *const *channels, uint32_t done,
+                                uint32_t num_frames, int32_t *chunk)
+{
+    for (uint32_t tile = 0; tile < num_frames; tile += TILE_FRAMES) {
+        uint32_t count = num_frames - tile < TILE_FRAMES ? num_frames - tile : TILE_FRAMES;
+        for (uint32_t i = 0; i < writer->num_channels; i++) {
+            uint32_t channel = writer->order[i];
+            const float *samples = channels[channel] ? channels[channel] + done + tile : NULL;
+            mxd_result result = samples ? check_level(writer, channel, samples, writer->num_frames + tile, count)
+                                        : MXD_OK;
+            if (result)
+                return result;
+            convert(writer, channel, samples, count, writer->num_frames + tile,
+                    chunk + (size_t)tile * writer->num_channels + i);
+        }
+    }
+    return MXD_OK;
+}
+
+/* Chunk after chunk. One channel of floats is in the file's form already (where the processor is little-endian). */
 static mxd_result write_frames(mxd_audio_writer *writer, const float *const *channels, uint32_t num_frames)
 {
     int32_t chunk[CHUNK_SAMPLES]; /* [frame][channel]: integers, or floats in their place */
+    const uint16_t one = 1;
+    bool as_it_is = writer->num_channels == 1 && writer->bit_depth == 32 && *(const unsigned char *)&one == 1;
     uint32_t chunk_frames = CHUNK_SAMPLES / writer->num_channels;
     for (uint32_t done = 0; done < num_frames;) {
         uint32_t count = num_frames - done < chunk_frames ? num_frames - done : chunk_frames;
-        for (uint32_t i = 0; i < writer->num_channels; i++) {
-            uint32_t channel = writer->order[i];
-            const float *samples = channels[channel] ? channels[channel] + done : NULL;
-            mxd_result result = samples ? check_level(writer, channel, samples, count) : MXD_OK;
-            if (result)
-                return result;
-            convert(writer, channel, samples, count, chunk + i);
-        }
-        if (!write_chunk(writer, chunk, count))
+        mxd_result result = as_it_is ? check_level(writer, 0, channels[0] + done, writer->num_frames, count)
+                                     : convert_chunk(writer, channels, done, count, chunk);
+        if (result)
+            return result;
+        bool written = as_it_is ? write_all(writer, channels[0] + done, count * sizeof(float))
+                                : write_chunk(writer, chunk, count);
+        if (!written)
             return fail_write(writer);
         writer->num_frames += count;
         done += count;
@@ -527,10 +565,11 @@ mxd_result mxd_audio_writer_finish(mxd_audio_writer *writer)
     mxd_result result = writer->flac ? finish_flac(writer) : finish_wave(writer);
     if (result)
         return result;
-    /* Some disks (over a network, or with quotas) tell only here that they were full. EINVAL: nothing to wait for. */
-    if (fsync(writer->file) != 0 && errno != EINVAL)
-        writer->write_error = errno;
-    if (close(writer->file) != 0 && errno != EINTR && !writer->write_error)
+    /*
+     * Disks over a network tell only here that they were full. There is no fsync: what a loss of power may undo can be
+     * rendered again, and waiting for a disk can take longer than the render itself.
+     */
+    if (close(writer->file) != 0 && errno != EINTR)
         writer->write_error = errno;
     writer->file = -1;
     if (writer->write_error)

@@ -1,4 +1,5 @@
 /* This variant's entry for variants.h's tables. */
+#include "quantize.h"
 #include "real.h"
 #include "variants.h"
 
@@ -9,6 +10,7 @@ mxd_result MXD_CPU(mxd_backend_create)(const mxd_backend_params *params, mxd_pro
                                        mxd_backend **backend);
 extern const struct mxd_meter_kernels MXD_CPU(mxd_meter_kernels);
 mxd_unpack_function MXD_CPU(mxd_unpack);
+extern mxd_quantizer MXD_CPU(mxd_quantize);
 extern const mxd_cpu_variant MXD_CPU(mxd_cpu_variant);
 
 const mxd_cpu_variant MXD_CPU(mxd_cpu_variant) = {
@@ -27,4 +29,5 @@ const mxd_cpu_variant MXD_CPU(mxd_cpu_variant) = {
     .create_backend = MXD_CPU(mxd_backend_create),
     .meter = &MXD_CPU(mxd_meter_kernels),
     .unpack = MXD_CPU(mxd_unpack),
+    .quantize = MXD_CPU(mxd_quantize),
 };

@@ -6,6 +6,7 @@
 #ifndef MXD_CPU_VARIANTS_H
 #define MXD_CPU_VARIANTS_H
 
+#include "quantize.h"
 #include "unpack.h"
 
 /* The meter's two kernels; k_weight.c and true_peak.c say what they do. */
@@ -17,6 +18,7 @@ typedef struct mxd_cpu_variant {
     mxd_result (*create_backend)(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **backend);
     const struct mxd_meter_kernels *meter;
     mxd_unpack_function *unpack;
+    mxd_quantizer *quantize;
 } mxd_cpu_variant;
 
 /* The fastest float32 variant that this processor runs. MXD_CPU=baseline|avx2|avx512 in the environment overrides. */

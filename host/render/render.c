@@ -280,7 +280,7 @@ static void close_files(encoder *e)
     free(e->zeros);
 }
 
-/* Side by side: disks take their time to say that all is written. */
+/* Side by side: disks over a network take their time to close a file. */
 static void finish_file(void *user, uint32_t index, uint32_t thread)
 {
     (void)thread;
