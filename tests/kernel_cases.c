@@ -39,6 +39,7 @@ const kernel_case kernel_test_cases[] = {
     {"bursts", KERNEL_CONVOLVE, SIGNAL_BURSTS, 1024, 20011, 1, 2, 2, 1024, 1024, 0},
     {"512 into 24", KERNEL_CONVOLVE, SIGNAL_NOISE, 256, 700, 1, 512, 24, 97, 5, 0},
     {"a matrix of 17 into 3", KERNEL_CONVOLVE, SIGNAL_NOISE, 1024, 5003, 1, 17, 3, 2999, 100, 0},
+    {"33 into 3, own responses", KERNEL_CONVOLVE, SIGNAL_NOISE, 512, 3001, 2, 33, 3, 701, 5, CASE_DENSE},
     {"a second of hall", KERNEL_CONVOLVE, SIGNAL_NOISE, 16384, 40009, 1, 1, 2, 48000, 960, 0},
 
     {"one frame", KERNEL_MIX, SIGNAL_IMPULSES, 256, 1, 0, 1, 1, 0, 0, 0},
@@ -60,6 +61,8 @@ const kernel_case kernel_bench_cases[] = {
     {"1 lane x 8 sections", KERNEL_EQ, SIGNAL_NOISE, 65536, 65536, 1, 0, 0, 8, 0, 0},
     {"32 x 4 s stereo", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 65536, 32, 1, 2, 192000, 0, 0},
     {"1 x 4 s mono", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 65536, 1, 1, 1, 192000, 0, 0},
+    {"64 into 2, 4 s each", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 65536, 1, 64, 2, 192000, 0, CASE_DENSE},
+    {"128 into 12, 1 s each", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 65536, 1, 128, 12, 48000, 0, 0},
     {"256 x 256 frames stereo", KERNEL_CONVOLVE, SIGNAL_NOISE, 16384, 16384, 256, 1, 2, 256, 0, 0},
     {"64 into 12, constant", KERNEL_MIX, SIGNAL_NOISE, 65536, 65536, 0, 64, 12, 0, 0, 0},
     {"64 into 12, a point each 10 ms", KERNEL_MIX, SIGNAL_NOISE, 65536, 65536, 0, 64, 12, 480, 0, 0},
@@ -232,7 +235,8 @@ static bool build_convolve(kernel_rig *rig, mxd_result *result)
     const kernel_case *test = &rig->test;
     uint32_t lanes_each = test->num_inputs + test->num_outputs;
     uint32_t cells_each = test->num_inputs * test->num_outputs;
-    rig->responses = calloc((size_t)test->num_rows * test->num_outputs * test->size, sizeof *rig->responses);
+    uint32_t responses_each = test->flags & CASE_DENSE ? cells_each : test->num_outputs;
+    rig->responses = calloc((size_t)test->num_rows * responses_each * test->size, sizeof *rig->responses);
     rig->lanes = calloc((size_t)test->num_rows * lanes_each, sizeof *rig->lanes);
     rig->cells = calloc((size_t)test->num_rows * cells_each, sizeof *rig->cells);
     rig->convolve_rows = calloc(test->num_rows, sizeof *rig->convolve_rows);
@@ -244,15 +248,16 @@ static bool build_convolve(kernel_rig *rig, mxd_result *result)
         uint32_t frames = varied(rig, row);
         for (uint32_t i = 0; i < test->num_inputs; i++)
             lanes[i] = input_lane(row * test->num_inputs + i);
+        float *responses = rig->responses + (size_t)row * responses_each * test->size;
+        for (uint32_t i = 0; i < responses_each; i++)
+            make_response(rig, row * responses_each + i, frames, responses + (size_t)i * test->size);
         for (uint32_t o = 0; o < test->num_outputs; o++) {
-            float *response = rig->responses + ((size_t)row * test->num_outputs + o) * test->size;
             lanes[test->num_inputs + o] = output_lane(rig, row * test->num_outputs + o);
-            make_response(rig, row * test->num_outputs + o, frames, response);
             for (uint32_t i = 0; i < test->num_inputs; i++)
                 cells[o * test->num_inputs + i] = (mxd_convolve_cell){
                     .input = i,
                     .output = o,
-                    .response = response,
+                    .response = responses + (size_t)(test->flags & CASE_DENSE ? o * test->num_inputs + i : o) * test->size,
                     .num_frames = frames,
                     .delay_frames = (o + i) % 2 ? test->delay_frames : 0,
                     .gain = (i % 2 ? -0.5 : 1.0),

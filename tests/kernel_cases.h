@@ -23,7 +23,8 @@ enum {
     CASE_RESTARTS = 2, /* some rows restart in some blocks */
     CASE_PAUSES = 4,   /* some rows do not run in some blocks */
     CASE_GAPS = 8,     /* the middle third of each response is silent */
-    CASE_JUMPS = 16    /* curves of a mix jump */
+    CASE_JUMPS = 16,   /* curves of a mix jump */
+    CASE_DENSE = 32    /* each input has its own responses; otherwise those of an output are one */
 };
 
 typedef struct kernel_case {

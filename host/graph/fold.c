@@ -11,8 +11,8 @@
  *   2. Sources whose gains to all destinations are proportional form a *way*: one
  *      lane carries their sum. That costs nothing and saves transforms.
  *   3. A way to many destinations may be given up for the destinations
- *      themselves: fewer transforms, more products. Destinations whose gains from
- *      all ways are proportional are one *sink*. A cost model decides.
+ *      themselves: fewer transforms, more sums. Destinations whose gains from all
+ *      ways are proportional are one *sink*. A cost model decides.
  *   4. Convolvers that meet on some lane become one row, a fold (graph.h).
  *   5. Inputs of the row that meet the same responses are mixed in front of it:
  *      many tracks into one response cost one convolution.
@@ -28,6 +28,8 @@
 
 /* Gains that are equal but for the rounding of the few products that made them: 300 dB below the signal. */
 #define GAIN_TOLERANCE (8 * DBL_EPSILON)
+/* Products that it costs to add one to a second output: on a CPU eight at a time are summed before they are added. */
+#define SECOND_OUTPUT 0.1
 
 /* ---- Lists of gains ------------------------------------------------------ */
 
@@ -497,15 +499,15 @@ static bool find_sinks(const fold_build *b, group *g)
 }
 
 /*
- * What a row costs a frame, in products of spectra: host/cpu/convolve.c measures 0.12 ns for a product and 2.5 to
- * 5 ns for a transform of 2^7 to 2^15 points, about 3 products for each doubling, and takes the partition that
- * makes the sum least.
+ * What a row costs a frame, in products of spectra: host/cpu/convolve.c takes 0.17 ns for a product with its fetch,
+ * and 0.6 to 1 ns for a transform of 2^7 to 2^15 points, 3.5 to 6 products, and takes the partition that makes the
+ * sum least.
  */
 static double cost_of(double num_transforms, double num_frames)
 {
     double least = HUGE_VAL;
     for (int log2_size = 6; log2_size <= 14; log2_size++) {
-        double cost = num_transforms * 3.0 * log2_size + ldexp(num_frames, -log2_size);
+        double cost = num_transforms * (1.6 + 0.3 * log2_size) + ldexp(num_frames, -log2_size);
         least = cost < least ? cost : least;
     }
     return least;
@@ -533,7 +535,7 @@ static uint32_t choose_most_sinks(const fold_build *b, group *g)
         double transforms = num_inputs_of(b, g), frames = 0.0;
         for (uint32_t i = 0; i < g->num_ways; i++) {
             bool given_up = g->ways[i].num_sinks <= limit;
-            frames += (double)g->ways[i].num_frames * (given_up ? g->ways[i].num_sinks : 1.0);
+            frames += (double)g->ways[i].num_frames * (given_up ? 1.0 + SECOND_OUTPUT * (g->ways[i].num_sinks - 1) : 1.0);
             transforms += !given_up;
         }
         for (uint32_t i = 0; i < b->num_destinations; i++) {

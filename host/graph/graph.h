@@ -169,7 +169,7 @@ typedef struct mxd_graph {
 typedef enum mxd_folding {
     MXD_FOLD_NONE,       /* for tests: every convolver is a row of its own */
     MXD_FOLD_TRANSFORMS, /* as far as it saves transforms and costs no products: for a GPU, where products bind */
-    MXD_FOLD_BY_COST     /* also where the transforms saved outweigh products added, on a CPU */
+    MXD_FOLD_BY_COST     /* also where the transforms saved outweigh the products' further outputs, on a CPU */
 } mxd_folding;
 
 /*
