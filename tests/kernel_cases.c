@@ -37,6 +37,8 @@ const kernel_case kernel_test_cases[] = {
     {"silence", KERNEL_CONVOLVE, SIGNAL_SILENCE, 512, 2000, 2, 1, 2, 700, 0, 0},
     {"denormals", KERNEL_CONVOLVE, SIGNAL_DENORMAL, 512, 2000, 1, 1, 2, 700, 0, 0},
     {"bursts", KERNEL_CONVOLVE, SIGNAL_BURSTS, 1024, 20011, 1, 2, 2, 1024, 1024, 0},
+    {"one response, own gains", KERNEL_CONVOLVE, SIGNAL_NOISE, 1024, 9001, 2, 5, 7, 3001, 300, CASE_SHARED},
+    {"many inputs, own gains, bursts", KERNEL_CONVOLVE, SIGNAL_BURSTS, 2048, 8192, 1, 40, 3, 5000, 0, CASE_SHARED | CASE_RESTARTS},
     {"a second of hall", KERNEL_CONVOLVE, SIGNAL_NOISE, 16384, 40009, 1, 1, 2, 48000, 960, 0},
 
     {"one frame", KERNEL_MIX, SIGNAL_IMPULSES, 256, 1, 0, 1, 1, 0, 0, 0},
@@ -58,6 +60,7 @@ const kernel_case kernel_bench_cases[] = {
     {"1 lane x 8 sections", KERNEL_EQ, SIGNAL_NOISE, 65536, 65536, 1, 0, 0, 8, 0, 0},
     {"32 x 4 s stereo", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 65536, 32, 1, 2, 192000, 0, 0},
     {"1 x 4 s mono", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 65536, 1, 1, 1, 192000, 0, 0},
+    {"matrix of 64 into 12, 1 s", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 65536, 1, 64, 12, 48000, 0, CASE_SHARED},
     {"256 x 256 frames stereo", KERNEL_CONVOLVE, SIGNAL_NOISE, 16384, 16384, 256, 1, 2, 256, 0, 0},
     {"64 into 12, constant", KERNEL_MIX, SIGNAL_NOISE, 65536, 65536, 0, 64, 12, 0, 0, 0},
     {"64 into 12, a point each 10 ms", KERNEL_MIX, SIGNAL_NOISE, 65536, 65536, 0, 64, 12, 480, 0, 0},
@@ -243,9 +246,12 @@ static bool build_convolve(kernel_rig *rig, mxd_result *result)
         for (uint32_t i = 0; i < test->num_inputs; i++)
             lanes[i] = input_lane(row * test->num_inputs + i);
         for (uint32_t o = 0; o < test->num_outputs; o++) {
-            float *response = rig->responses + ((size_t)row * test->num_outputs + o) * test->size;
+            bool shared = test->flags & CASE_SHARED;
+            uint32_t number = row * test->num_outputs + (shared ? 0 : o);
+            float *response = rig->responses + (size_t)number * test->size;
             lanes[test->num_inputs + o] = output_lane(rig, row * test->num_outputs + o);
-            make_response(rig, row * test->num_outputs + o, frames, response);
+            if (!shared || o == 0)
+                make_response(rig, number, frames, response);
             for (uint32_t i = 0; i < test->num_inputs; i++)
                 cells[o * test->num_inputs + i] = (mxd_convolve_cell){
                     .input = i,
@@ -253,7 +259,7 @@ static bool build_convolve(kernel_rig *rig, mxd_result *result)
                     .response = response,
                     .num_frames = frames,
                     .delay_frames = (o + i) % 2 ? test->delay_frames : 0,
-                    .gain = (i % 2 ? -0.5 : 1.0),
+                    .gain = (i % 2 ? -0.5 : 1.0) * (shared ? 1 / (1.0 + o) : 1),
                 };
         }
         rig->convolve_rows[row] = (mxd_convolve_row){lanes, test->num_inputs, lanes + test->num_inputs,

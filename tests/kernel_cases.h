@@ -23,7 +23,8 @@ enum {
     CASE_RESTARTS = 2, /* some rows restart in some blocks */
     CASE_PAUSES = 4,   /* some rows do not run in some blocks */
     CASE_GAPS = 8,     /* the middle third of each response is silent */
-    CASE_JUMPS = 16    /* curves of a mix jump */
+    CASE_JUMPS = 16,   /* curves of a mix jump */
+    CASE_SHARED = 32   /* a row's outputs share one response, each cell with its own gain */
 };
 
 typedef struct kernel_case {

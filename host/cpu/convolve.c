@@ -158,8 +158,9 @@ static bool all_zero(const real *frames, uint32_t num_frames)
 /*
  * Nanoseconds a frame for one transform, there or back, by log2 P; for the
  * arithmetic of one product of spectra; and for fetching a partition from
- * memory, which the windows of a quad share. Measured on one core of an AMD EPYC
- * 9004 in AVX-512; other machines and registers differ in all of them alike.
+ * memory, which the windows of a batch share. Measured on one core of an AMD
+ * EPYC 9004 in AVX-512 with the other one at work; other machines and registers
+ * differ in all of them alike.
  */
 static double transform_cost(uint32_t partition_log2)
 {
@@ -169,7 +170,13 @@ static double transform_cost(uint32_t partition_log2)
     return costs[partition_log2 - MIN_PARTITION_LOG2];
 }
 #define PRODUCT_COST 0.10
-#define FETCH_COST 0.30
+#define FETCH_COST 0.70
+
+static uint32_t batch_of(uint32_t block_frames, uint32_t partition_log2)
+{
+    uint32_t windows = block_frames >> partition_log2;
+    return windows < BATCH ? windows : BATCH;
+}
 
 static uint32_t quad_of(uint32_t num_batch)
 {
@@ -186,11 +193,11 @@ static uint32_t choose_partition(const mxd_convolve_row *row, uint32_t num_rows,
     for (uint32_t log2 = MIN_PARTITION_LOG2; (1u << log2) <= block_frames; log2++) {
         if (log2 > MIN_PARTITION_LOG2 && (least_windows << log2) > block_frames)
             break;
-        uint32_t quad = quad_of(block_frames >> log2);
+        double product_cost = PRODUCT_COST + FETCH_COST / batch_of(block_frames, log2);
         double cost = (row->num_inputs + row->num_outputs) * transform_cost(log2);
         for (uint32_t i = 0; i < row->num_cells; i++) {
             uint32_t frames = row->cells[i].num_frames + (row->cells[i].delay_frames & ((1u << log2) - 1));
-            cost += (PRODUCT_COST + FETCH_COST / quad) * ((frames + (1u << log2) - 1) >> log2);
+            cost += product_cost * ((frames + (1u << log2) - 1) >> log2);
         }
         if (cost < best_cost) {
             best_cost = cost;
@@ -396,8 +403,7 @@ static bool make_paths(cpu_convolve *convolve, cpu_row *row, const mxd_convolve_
 
 static bool make_row(cpu_convolve *convolve, cpu_row *row, const mxd_convolve_row *from)
 {
-    uint32_t windows = convolve->block_frames >> row->partition_log2;
-    row->num_batch = windows < BATCH ? windows : BATCH;
+    row->num_batch = batch_of(convolve->block_frames, row->partition_log2);
     row->num_inputs = from->num_inputs;
     row->num_outputs = from->num_outputs;
     row->inputs = calloc(from->num_inputs, sizeof *row->inputs);
