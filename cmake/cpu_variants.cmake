@@ -4,7 +4,7 @@ set(MXD_CPU_OBJECTS)
 
 function(mxd_cpu_variant name bits)
   add_library(mxd_cpu_${name} OBJECT ${MXD_CPU_SOURCES})
-  target_link_libraries(mxd_cpu_${name} PRIVATE mxd_common PkgConfig::FFTW3 PkgConfig::FFTW3F)
+  target_link_libraries(mxd_cpu_${name} PRIVATE mxd_common)
   target_compile_definitions(mxd_cpu_${name} PRIVATE MXD_VARIANT=${name} MXD_REAL_BITS=${bits})
   target_compile_options(mxd_cpu_${name} PRIVATE -fPIC ${ARGN})
   set(MXD_CPU_OBJECTS ${MXD_CPU_OBJECTS} $<TARGET_OBJECTS:mxd_cpu_${name}> PARENT_SCOPE)

@@ -40,6 +40,8 @@ const kernel_case kernel_test_cases[] = {
     {"512 into 24", KERNEL_CONVOLVE, SIGNAL_NOISE, 256, 700, 1, 512, 24, 97, 5, 0},
     {"a matrix of 17 into 3", KERNEL_CONVOLVE, SIGNAL_NOISE, 1024, 5003, 1, 17, 3, 2999, 100, 0},
     {"33 into 3, own responses", KERNEL_CONVOLVE, SIGNAL_NOISE, 512, 3001, 2, 33, 3, 701, 5, CASE_DENSE},
+    {"one response, own gains", KERNEL_CONVOLVE, SIGNAL_NOISE, 1024, 9001, 2, 5, 7, 3001, 300, CASE_SHARED},
+    {"many inputs, own gains, bursts", KERNEL_CONVOLVE, SIGNAL_BURSTS, 2048, 8192, 1, 40, 3, 5000, 0, CASE_SHARED | CASE_RESTARTS},
     {"a second of hall", KERNEL_CONVOLVE, SIGNAL_NOISE, 16384, 40009, 1, 1, 2, 48000, 960, 0},
 
     {"one frame", KERNEL_MIX, SIGNAL_IMPULSES, 256, 1, 0, 1, 1, 0, 0, 0},
@@ -63,6 +65,7 @@ const kernel_case kernel_bench_cases[] = {
     {"1 x 4 s mono", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 65536, 1, 1, 1, 192000, 0, 0},
     {"64 into 2, 4 s each", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 65536, 1, 64, 2, 192000, 0, CASE_DENSE},
     {"128 into 12, 1 s each", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 65536, 1, 128, 12, 48000, 0, 0},
+    {"matrix of 64 into 12, 1 s", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 65536, 1, 64, 12, 48000, 0, CASE_SHARED},
     {"256 x 256 frames stereo", KERNEL_CONVOLVE, SIGNAL_NOISE, 16384, 16384, 256, 1, 2, 256, 0, 0},
     {"64 into 12, constant", KERNEL_MIX, SIGNAL_NOISE, 65536, 65536, 0, 64, 12, 0, 0, 0},
     {"64 into 12, a point each 10 ms", KERNEL_MIX, SIGNAL_NOISE, 65536, 65536, 0, 64, 12, 480, 0, 0},
@@ -230,12 +233,20 @@ static void make_response(const kernel_rig *rig, uint32_t number, uint32_t num_f
         response[i] = (float)(response[i] / sqrt(energy));
 }
 
+/* Which of a row's responses lies between an input and an output. */
+static uint32_t response_of(const kernel_case *test, uint32_t input, uint32_t output)
+{
+    if (test->flags & CASE_DENSE)
+        return output * test->num_inputs + input;
+    return test->flags & CASE_SHARED ? 0 : output;
+}
+
 static bool build_convolve(kernel_rig *rig, mxd_result *result)
 {
     const kernel_case *test = &rig->test;
     uint32_t lanes_each = test->num_inputs + test->num_outputs;
     uint32_t cells_each = test->num_inputs * test->num_outputs;
-    uint32_t responses_each = test->flags & CASE_DENSE ? cells_each : test->num_outputs;
+    uint32_t responses_each = response_of(test, test->num_inputs - 1, test->num_outputs - 1) + 1;
     rig->responses = calloc((size_t)test->num_rows * responses_each * test->size, sizeof *rig->responses);
     rig->lanes = calloc((size_t)test->num_rows * lanes_each, sizeof *rig->lanes);
     rig->cells = calloc((size_t)test->num_rows * cells_each, sizeof *rig->cells);
@@ -257,10 +268,10 @@ static bool build_convolve(kernel_rig *rig, mxd_result *result)
                 cells[o * test->num_inputs + i] = (mxd_convolve_cell){
                     .input = i,
                     .output = o,
-                    .response = responses + (size_t)(test->flags & CASE_DENSE ? o * test->num_inputs + i : o) * test->size,
+                    .response = responses + (size_t)response_of(test, i, o) * test->size,
                     .num_frames = frames,
                     .delay_frames = (o + i) % 2 ? test->delay_frames : 0,
-                    .gain = (i % 2 ? -0.5 : 1.0),
+                    .gain = (i % 2 ? -0.5 : 1.0) * (test->flags & CASE_SHARED ? 1 / (1.0 + o) : 1),
                 };
         }
         rig->convolve_rows[row] = (mxd_convolve_row){lanes, test->num_inputs, lanes + test->num_inputs,

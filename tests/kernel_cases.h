@@ -24,7 +24,8 @@ enum {
     CASE_PAUSES = 4,   /* some rows do not run in some blocks */
     CASE_GAPS = 8,     /* the middle third of each response is silent */
     CASE_JUMPS = 16,   /* curves of a mix jump */
-    CASE_DENSE = 32    /* each input has its own responses; otherwise those of an output are one */
+    CASE_DENSE = 32,   /* each input has its own responses; otherwise those of an output are one */
+    CASE_SHARED = 64   /* a row has one response, each cell its own gain */
 };
 
 typedef struct kernel_case {

@@ -1,126 +1,148 @@
 /*
- * The convolver: uniformly partitioned overlap-save (Stockham 1966; Kulp 1988).
- * A response is cut into partitions of P frames; a window of 2P input frames is
- * transformed once, its spectrum kept in a delay line, and each output is one
- * inverse transform of the sum over partitions of delayed spectra times the
- * partition's spectrum. P divides the block, so that a result does not depend
- * on where blocks begin, and is chosen for each row by cost.
+ * The convolver: uniformly partitioned overlap-save (Stockham 1966; Kulp 1988)
+ * on the transform of fft.h. A response is cut into partitions of P frames; a
+ * window of 2P input frames is transformed once, its spectrum kept in a delay
+ * line, and each output is one inverse transform of the sum over partitions of
+ * delayed spectra times the partition's spectrum. P divides the block, so that a
+ * result does not depend on where blocks begin, and is chosen for each row by
+ * cost.
  *
- * Spectra lie split (all real parts, then all imaginary parts), so that a
- * multiply-accumulate is plain arithmetic on registers. Up to BATCH windows are
- * transformed before they are multiplied: each partition of a response is then
- * fetched once for four windows. Silent windows and empty partitions cost
- * nothing.
+ * Up to BATCH windows are transformed before they are multiplied, and up to QUAD
+ * of them are multiplied side by side: each partition of a response is fetched
+ * once for all of them. What an input and a response make is computed once and
+ * added to every output that wants it, each with its own gain. Silent windows
+ * and empty partitions cost nothing.
  *
  * Threads: a step with more rows than a few for each thread gives whole rows to
- * threads; otherwise the rows go one after another, and windows, tiles of bins
+ * threads; otherwise a few rows go at a time, and their windows, tiles of bins
  * and outputs are shared out.
  */
-#include "../fftw_lock.h"
+#include "fft.h"
 #include "kernels.h"
 #include "simd.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Windows transformed together: memory for a row's sums grows with it, fetches of the response fall with it. */
+/* Windows transformed together: memory for a row's sums grows with it, barriers between threads fall with it. */
 #define BATCH 16u
 /* Windows whose sums are built side by side: 8 sums in registers beside 10 operands. */
 #define QUAD 4u
-/* Products added before the sums go back to the cache. */
-#define CHUNK 4u
-/* Bins of one tile: 8 sums of 2 KiB stay in the L1 cache, a tile of 100 partitions in the L2 cache. */
+/* Products added in registers before they go to the outputs' sums: as many streams as prefetchers follow. */
+#define CHUNK 8u
+/* Bins of one tile: what a thread takes, and what stays in the L2 cache of a dozen outputs' sums. */
 #define TILE_BINS 512u
-/* 64 frames, a quarter of the shortest block, to a quarter of the longest. */
-#define MIN_PARTITION_LOG2 6u
-#define MAX_PARTITION_LOG2 18u
+#define MIN_PARTITION_LOG2 MXD_FFT_MIN_LOG2
+#define MAX_PARTITION_LOG2 MXD_FFT_MAX_LOG2
+/* Reals between two spectra beside their bins: in powers of two, all would fall into the same sets of the cache. */
+#define PADDING (256 / sizeof(real))
 
 /* The spectra of one response as cells share it; empty partitions are left out. */
 typedef struct cpu_spectra {
     const float *response; /* the key, with the next three; not read after creation */
     uint32_t num_frames;
     uint32_t delay_frames;
-    double gain;
     uint32_t partition_log2;
+    uint32_t number;         /* as they were made */
     uint32_t num_partitions; /* with the empty ones */
     uint32_t num_used;
     uint32_t *used;          /* numbers of the others, ascending */
     real *data;              /* num_used spectra */
+    struct cpu_spectra *next; /* of those with the same hash */
 } cpu_spectra;
 
-typedef struct cpu_cell {
-    uint32_t input, output;
+typedef struct cpu_target {
+    uint32_t output;
+    real gain;
+} cpu_target;
+
+/* One input through one response, and where that goes. */
+typedef struct cpu_path {
+    uint32_t input;
     const cpu_spectra *spectra;
-} cpu_cell;
+    const cpu_target *targets;
+    uint32_t num_targets;
+} cpu_path;
 
 /* One input's past. */
 typedef struct delay_line {
     uint32_t lane;
     uint32_t num_slots;
-    real *slots;     /* ring of spectra: window w lies in slot w % num_slots */
-    bool *zero;      /* that slot is all zero, in memory too */
-    real *previous;  /* the last P frames */
+    real *slots;          /* ring of spectra: window w lies in slot w % num_slots */
+    bool *silent;         /* that slot stands for silence, whatever is in it */
+    real *previous;       /* the last P frames */
+    bool previous_silent; /* and these */
 } delay_line;
 
 typedef struct cpu_row {
     uint32_t partition_log2;
+    uint32_t num_batch;   /* windows of a batch, a power of two */
     uint64_t num_windows; /* since the start */
     uint32_t num_inputs;
     delay_line *inputs;
     uint32_t num_outputs;
     uint32_t *outputs;
-    uint32_t num_cells;
-    cpu_cell *cells; /* by output */
-    uint32_t max_terms;
+    uint32_t num_paths;
+    cpu_path *paths;      /* by input */
+    cpu_target *targets;
+    size_t num_terms;     /* used partitions of all paths */
 } cpu_row;
 
-/* One product that a sum needs: a partition's spectrum and four windows. */
+/* One product: a partition's spectrum and the windows of a quad that it meets. */
 typedef struct cpu_term {
     const real *partition;
     const real *windows[QUAD];
 } cpu_term;
 
-typedef struct thread_scratch {
-    real *frames;              /* 2P, of the greatest P */
-    MXD_FFTW(complex) *bins;   /* P + 1 */
-    cpu_term *terms;
-    real *sums;                /* a row's outputs x BATCH spectra; of thread 0 where rows go one by one */
-    bool *silent;              /* beside it: that output's window stays silent */
-} thread_scratch;
+/* The terms of a path that are not silent. */
+typedef struct cpu_sum {
+    const cpu_path *path;
+    size_t first_term;
+    uint32_t num_terms;
+} cpu_sum;
 
-typedef struct cpu_plans {
-    MXD_FFTW(plan) forward, inverse;
-} cpu_plans;
+/* One row's batch of windows while it is worked on. */
+typedef struct cpu_batch {
+    const cpu_lanes *lanes;
+    cpu_row *row;
+    uint32_t num_frames;   /* of the block */
+    uint32_t first_window; /* within the block */
+    uint32_t num_windows;
+    uint32_t num_items;    /* of the phase that is under way */
+    real *spectra;         /* the outputs' sums, [output][window] */
+    cpu_sum *sums;         /* [quad][paths]; a list that is shorter ends with path NULL */
+    cpu_term *terms;       /* [quad][terms of the row] */
+    bool *silent;          /* [output][quad]: nothing is added to these sums */
+} cpu_batch;
 
 struct cpu_convolve {
     uint32_t block_frames;
     cpu_row *rows;
     uint32_t num_rows;
+    cpu_spectra **buckets; /* by hash */
     cpu_spectra **spectra;
     uint32_t num_spectra;
     uint32_t spectra_capacity;
-    cpu_plans plans[MAX_PARTITION_LOG2 + 1]; /* by log2 P */
-    thread_scratch *scratches;
+    cpu_fft *transforms[MAX_PARTITION_LOG2 + 1]; /* by log2 P */
+    real *silence;         /* a spectrum of zeros, of the greatest P */
+    real **frames;         /* one a thread: P of the greatest P */
+    cpu_batch *batches;    /* one a thread: of its own row, or of one of the rows that all work on */
     uint32_t num_threads;
     uint64_t memory;
 };
 
-/* Bins of a spectrum with room for whole registers: P + 1, rounded up to 16 so that every spectrum is aligned. */
+#define NUM_BUCKETS 4096u
+
+/* Reals from one spectrum to the next. */
 static size_t stride_of(uint32_t partition_log2)
 {
-    return ((size_t)1 << partition_log2) + 16;
-}
-
-/* Reals of a spectrum: real parts, imaginary parts. */
-static size_t size_of(uint32_t partition_log2)
-{
-    return 2 * stride_of(partition_log2);
+    return ((size_t)2 << partition_log2) + PADDING;
 }
 
 static void *allocate(cpu_convolve *convolve, size_t size)
 {
     convolve->memory += size;
-    return MXD_CPU(mxd_aligned_zeros)(size);
+    return MXD_CPU(mxd_aligned_memory)(size);
 }
 
 static bool all_zero(const real *frames, uint32_t num_frames)
@@ -131,55 +153,51 @@ static bool all_zero(const real *frames, uint32_t num_frames)
     return true;
 }
 
-static void split(MXD_FFTW(complex) *bins, uint32_t partition_log2, real *to)
-{
-    const real *from = (const real *)bins;
-    real *imaginary = to + stride_of(partition_log2);
-    uint32_t num_bins = (1u << partition_log2) + 1;
-    for (uint32_t i = 0; i < num_bins; i++) {
-        to[i] = from[2 * i];
-        imaginary[i] = from[2 * i + 1];
-    }
-}
-
-static void join(const real *from, uint32_t partition_log2, MXD_FFTW(complex) *bins)
-{
-    const real *imaginary = from + stride_of(partition_log2);
-    real *to = (real *)bins;
-    uint32_t num_bins = (1u << partition_log2) + 1;
-    for (uint32_t i = 0; i < num_bins; i++) {
-        to[2 * i] = from[i];
-        to[2 * i + 1] = imaginary[i];
-    }
-}
-
-/* ---- Creation ------------------------------------------------------------ */
+/* ---- Partitions ---------------------------------------------------------- */
 
 /*
- * Nanoseconds a frame for one transform of 2P frames, there or back, with its
- * copies, by log2 P; and for one product of spectra. Measured on one core of an
- * AMD EPYC 9004 in AVX-512 with FFTW 3.3.10's estimated plans; other machines
+ * Nanoseconds a frame for one transform, there or back, by log2 P; for the
+ * arithmetic of one product of spectra; and for fetching a partition from
+ * memory, which the windows of a batch share. Measured on one core of an AMD
+ * EPYC 9004 in AVX-512 with the other one at work; other machines and registers
  * differ in all of them alike.
  */
 static double transform_cost(uint32_t partition_log2)
 {
     static const double costs[MAX_PARTITION_LOG2 - MIN_PARTITION_LOG2 + 1] = {
-        2.5, 2.5, 2.4, 2.7, 2.6, 2.8, 3.3, 3.3, 4.6, 4.9, 5.1, 5.5, 6.7,
+        0.60, 0.62, 0.66, 0.69, 0.73, 0.80, 0.85, 0.90, 0.97, 1.02, 1.07, 1.13, 1.25,
     };
     return costs[partition_log2 - MIN_PARTITION_LOG2];
 }
-#define PRODUCT_COST 0.12
+#define PRODUCT_COST 0.10
+#define FETCH_COST 0.70
 
-static uint32_t choose_partition(const mxd_convolve_row *row, uint32_t block_frames)
+static uint32_t batch_of(uint32_t block_frames, uint32_t partition_log2)
+{
+    uint32_t windows = block_frames >> partition_log2;
+    return windows < BATCH ? windows : BATCH;
+}
+
+static uint32_t quad_of(uint32_t num_batch)
+{
+    return num_batch < QUAD ? num_batch : QUAD;
+}
+
+/* The choice must not depend on the number of threads: all of them give the same bits. */
+static uint32_t choose_partition(const mxd_convolve_row *row, uint32_t num_rows, uint32_t block_frames)
 {
     uint32_t best = 0;
     double best_cost = HUGE_VAL;
-    /* At least QUAD windows a block, so that no product is made for nothing. */
-    for (uint32_t log2 = MIN_PARTITION_LOG2; (QUAD << log2) <= block_frames; log2++) {
+    /* A step of few rows keeps four threads busy by its windows. */
+    uint32_t least_windows = num_rows >= 16 || row->num_inputs >= 4 ? 1 : 4 / row->num_inputs;
+    for (uint32_t log2 = MIN_PARTITION_LOG2; (1u << log2) <= block_frames; log2++) {
+        if (log2 > MIN_PARTITION_LOG2 && (least_windows << log2) > block_frames)
+            break;
+        double product_cost = PRODUCT_COST + FETCH_COST / batch_of(block_frames, log2);
         double cost = (row->num_inputs + row->num_outputs) * transform_cost(log2);
         for (uint32_t i = 0; i < row->num_cells; i++) {
             uint32_t frames = row->cells[i].num_frames + (row->cells[i].delay_frames & ((1u << log2) - 1));
-            cost += PRODUCT_COST * ((frames + (1u << log2) - 1) >> log2);
+            cost += product_cost * ((frames + (1u << log2) - 1) >> log2);
         }
         if (cost < best_cost) {
             best_cost = cost;
@@ -189,44 +207,7 @@ static uint32_t choose_partition(const mxd_convolve_row *row, uint32_t block_fra
     return best;
 }
 
-static bool make_plans(cpu_convolve *convolve, uint32_t partition_log2)
-{
-    cpu_plans *plans = &convolve->plans[partition_log2];
-    if (plans->forward)
-        return true;
-    int size = 2 << partition_log2;
-    thread_scratch *scratch = &convolve->scratches[0];
-    mxd_fftw_lock();
-    /*
-     * An estimated plan is the same in every process: two runs are equal to the
-     * bit, which measured plans are not. It is made in 3 ms instead of up to 3 s
-     * and takes 1.3 to 1.7 times as long to run.
-     */
-    plans->forward = MXD_FFTW(plan_dft_r2c_1d)(size, scratch->frames, scratch->bins, FFTW_ESTIMATE);
-    plans->inverse = MXD_FFTW(plan_dft_c2r_1d)(size, scratch->bins, scratch->frames, FFTW_ESTIMATE);
-    mxd_fftw_unlock();
-    return plans->forward && plans->inverse;
-}
-
-/* The part of gain * (response delayed) that falls into partition `number`; false where it is empty. */
-static bool cut_partition(const cpu_spectra *spectra, uint32_t number, real *frames)
-{
-    uint32_t size = 1u << spectra->partition_log2;
-    /* Back and forth an FFTW transform multiplies by its size. */
-    double scale = spectra->gain / (2.0 * size);
-    uint64_t begin = (uint64_t)number << spectra->partition_log2;
-    bool empty = true;
-    for (uint32_t i = 0; i < size; i++) {
-        uint64_t at = begin + i;
-        real value = 0;
-        if (at >= spectra->delay_frames && at - spectra->delay_frames < spectra->num_frames)
-            value = (real)(scale * spectra->response[at - spectra->delay_frames]);
-        frames[i] = value;
-        frames[size + i] = 0;
-        empty = empty && value == 0;
-    }
-    return !empty;
-}
+/* ---- Spectra of responses ------------------------------------------------ */
 
 static void free_spectra(cpu_spectra *spectra)
 {
@@ -237,50 +218,22 @@ static void free_spectra(cpu_spectra *spectra)
     free(spectra);
 }
 
-static cpu_spectra *make_spectra(cpu_convolve *convolve, const mxd_convolve_cell *cell, uint32_t partition_log2)
+static size_t hash_of(const mxd_convolve_cell *cell, uint32_t partition_log2)
 {
-    cpu_spectra *made = calloc(1, sizeof *made);
-    if (!made)
-        return NULL;
-    uint64_t frames = (uint64_t)cell->num_frames + cell->delay_frames;
-    *made = (cpu_spectra){
-        .response = cell->response,
-        .num_frames = cell->num_frames,
-        .delay_frames = cell->delay_frames,
-        .gain = cell->gain,
-        .partition_log2 = partition_log2,
-        .num_partitions = (uint32_t)((frames + (1u << partition_log2) - 1) >> partition_log2),
-    };
-    thread_scratch *scratch = &convolve->scratches[0];
-    made->used = calloc(made->num_partitions, sizeof *made->used);
-    if (!made->used)
-        goto fail;
-    for (uint32_t i = cell->delay_frames >> partition_log2; i < made->num_partitions; i++)
-        if (cut_partition(made, i, scratch->frames))
-            made->used[made->num_used++] = i;
-    made->data = allocate(convolve, made->num_used * size_of(partition_log2) * sizeof(real));
-    if (!made->data)
-        goto fail;
-    for (uint32_t i = 0; i < made->num_used; i++) {
-        cut_partition(made, made->used[i], scratch->frames);
-        MXD_FFTW(execute_dft_r2c)(convolve->plans[partition_log2].forward, scratch->frames, scratch->bins);
-        split(scratch->bins, partition_log2, made->data + i * size_of(partition_log2));
-    }
-    return made;
-fail:
-    free_spectra(made);
-    return NULL;
+    uint64_t key = (uint64_t)(uintptr_t)cell->response;
+    key = (key ^ cell->num_frames) * 0x9e3779b97f4a7c15u; /* 2^64 divided by the golden ratio */
+    key = (key ^ cell->delay_frames ^ (uint64_t)partition_log2 << 32) * 0x9e3779b97f4a7c15u;
+    return (size_t)(key >> 40) % NUM_BUCKETS;
 }
 
-static const cpu_spectra *get_spectra(cpu_convolve *convolve, const mxd_convolve_cell *cell, uint32_t partition_log2)
+/* Empty yet: the samples are transformed later, on all threads. */
+static cpu_spectra *get_spectra(cpu_convolve *convolve, const mxd_convolve_cell *cell, uint32_t partition_log2)
 {
-    for (uint32_t i = 0; i < convolve->num_spectra; i++) {
-        const cpu_spectra *known = convolve->spectra[i];
+    cpu_spectra **bucket = &convolve->buckets[hash_of(cell, partition_log2)];
+    for (cpu_spectra *known = *bucket; known; known = known->next)
         if (known->response == cell->response && known->num_frames == cell->num_frames &&
-            known->delay_frames == cell->delay_frames && known->gain == cell->gain &&
-            known->partition_log2 == partition_log2)
+            known->delay_frames == cell->delay_frames && known->partition_log2 == partition_log2)
             return known;
-    }
     if (convolve->num_spectra == convolve->spectra_capacity) {
         uint32_t capacity = convolve->spectra_capacity ? 2 * convolve->spectra_capacity : 16;
         cpu_spectra **grown = realloc(convolve->spectra, capacity * sizeof *grown);
@@ -289,117 +242,256 @@ static const cpu_spectra *get_spectra(cpu_convolve *convolve, const mxd_convolve
         convolve->spectra = grown;
         convolve->spectra_capacity = capacity;
     }
-    cpu_spectra *made = make_spectra(convolve, cell, partition_log2);
-    if (made)
-        convolve->spectra[convolve->num_spectra++] = made;
+    cpu_spectra *made = calloc(1, sizeof *made);
+    if (!made)
+        return NULL;
+    uint64_t frames = (uint64_t)cell->num_frames + cell->delay_frames;
+    *made = (cpu_spectra){
+        .response = cell->response,
+        .num_frames = cell->num_frames,
+        .delay_frames = cell->delay_frames,
+        .partition_log2 = partition_log2,
+        .number = convolve->num_spectra,
+        .num_partitions = (uint32_t)((frames + (1u << partition_log2) - 1) >> partition_log2),
+        .next = *bucket,
+    };
+    made->used = calloc(made->num_partitions, sizeof *made->used);
+    if (!made->used) {
+        free(made);
+        return NULL;
+    }
+    *bucket = made;
+    convolve->spectra[convolve->num_spectra++] = made;
     return made;
 }
 
-static uint32_t batch_of(const cpu_convolve *convolve, uint32_t partition_log2)
+/* The samples of the response that fall into a partition: *first is the first one's place in it; their number. */
+static uint32_t find_samples(const cpu_spectra *spectra, uint32_t number, const float **samples, uint32_t *first)
 {
-    uint32_t windows = convolve->block_frames >> partition_log2;
-    return windows < BATCH ? windows : BATCH;
+    uint64_t begin = (uint64_t)number << spectra->partition_log2;
+    uint64_t end = begin + (1u << spectra->partition_log2);
+    uint64_t response_end = (uint64_t)spectra->delay_frames + spectra->num_frames;
+    uint64_t from = begin > spectra->delay_frames ? begin : spectra->delay_frames;
+    uint64_t to = end < response_end ? end : response_end;
+    if (from >= to)
+        return 0;
+    *samples = spectra->response + (from - spectra->delay_frames);
+    *first = (uint32_t)(from - begin);
+    return (uint32_t)(to - from);
 }
 
-static bool make_lines(cpu_convolve *convolve, cpu_row *row, const mxd_convolve_row *from)
+static void find_used(void *user, uint32_t index, uint32_t thread)
 {
-    uint32_t log2 = row->partition_log2;
-    for (uint32_t i = 0; i < row->num_inputs; i++) {
-        delay_line *line = &row->inputs[i];
-        uint32_t history = 1;
-        for (uint32_t j = 0; j < row->num_cells; j++) {
-            const cpu_spectra *spectra = row->cells[j].spectra;
-            if (row->cells[j].input == i && spectra->num_used > 0 &&
-                spectra->used[spectra->num_used - 1] + 1 > history)
-                history = spectra->used[spectra->num_used - 1] + 1;
-        }
-        line->lane = from->inputs[i];
-        line->num_slots = history + batch_of(convolve, log2) - 1;
-        line->slots = allocate(convolve, line->num_slots * size_of(log2) * sizeof(real));
-        line->previous = allocate(convolve, ((size_t)1 << log2) * sizeof(real));
-        line->zero = malloc(line->num_slots * sizeof *line->zero);
-        if (!line->slots || !line->previous || !line->zero)
-            return false;
-        memset(line->zero, true, line->num_slots * sizeof *line->zero);
+    (void)thread;
+    const cpu_convolve *convolve = user;
+    cpu_spectra *spectra = convolve->spectra[index];
+    for (uint32_t i = 0; i < spectra->num_partitions; i++) {
+        const float *samples = NULL;
+        uint32_t first = 0, count = find_samples(spectra, i, &samples, &first);
+        while (count > 0 && samples[count - 1] == 0)
+            count--;
+        if (count > 0)
+            spectra->used[spectra->num_used++] = i;
     }
+}
+
+static void transform_partition(const cpu_convolve *convolve, real *frames, cpu_spectra *spectra, uint32_t index)
+{
+    const float *samples = NULL;
+    uint32_t size = 1u << spectra->partition_log2, first = 0;
+    uint32_t count = find_samples(spectra, spectra->used[index], &samples, &first);
+    /* Back and forth a transform multiplies by its size. */
+    real scale = (real)1 / (real)size;
+    memset(frames, 0, first * sizeof(real));
+    for (uint32_t i = 0; i < count; i++)
+        frames[first + i] = scale * (real)samples[i];
+    memset(frames + first + count, 0, (size - first - count) * sizeof(real));
+    MXD_CPU(mxd_fft_forward)(convolve->transforms[spectra->partition_log2], frames, convolve->silence,
+                             spectra->data + index * stride_of(spectra->partition_log2));
+}
+
+/* All partitions of all responses, numbered through. */
+typedef struct transform_job {
+    const cpu_convolve *convolve;
+    uint32_t *ends; /* for each response: its partitions and those before it */
+} transform_job;
+
+static void transform_response(void *user, uint32_t index, uint32_t thread)
+{
+    const transform_job *job = user;
+    uint32_t low = 0, high = job->convolve->num_spectra - 1; /* the first response whose end is beyond the index */
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (job->ends[middle] > index)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    cpu_spectra *spectra = job->convolve->spectra[low];
+    flush_state before = flush_denormals();
+    transform_partition(job->convolve, job->convolve->frames[thread], spectra,
+                        index - (job->ends[low] - spectra->num_used));
+    restore_denormals(before);
+}
+
+static bool fill_spectra(cpu_convolve *convolve, mxd_threads *threads)
+{
+    transform_job job = {convolve, calloc((size_t)convolve->num_spectra + 1, sizeof *job.ends)};
+    if (!job.ends)
+        return false;
+    mxd_threads_run(threads, convolve->num_spectra, find_used, convolve);
+    uint32_t end = 0;
+    for (uint32_t i = 0; i < convolve->num_spectra; i++) {
+        cpu_spectra *spectra = convolve->spectra[i];
+        spectra->data = allocate(convolve, spectra->num_used * stride_of(spectra->partition_log2) * sizeof(real));
+        if (!spectra->data) {
+            free(job.ends);
+            return false;
+        }
+        end += spectra->num_used;
+        job.ends[i] = end;
+    }
+    mxd_threads_run(threads, end, transform_response, &job);
+    free(job.ends);
     return true;
+}
+
+/* ---- Creation ------------------------------------------------------------ */
+
+/* A cell while paths are made. */
+typedef struct loose_cell {
+    uint32_t input, number;
+    const cpu_spectra *spectra;
+    cpu_target target;
+} loose_cell;
+
+/* By input and spectra; equal ones stay in the order of the cells. */
+static int compare_cells(const void *left, const void *right)
+{
+    const loose_cell *a = left, *b = right;
+    if (a->input != b->input)
+        return a->input < b->input ? -1 : 1;
+    if (a->spectra != b->spectra)
+        return a->spectra->number < b->spectra->number ? -1 : 1;
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* Cells of one input and one response make a path. */
+static bool make_paths(cpu_convolve *convolve, cpu_row *row, const mxd_convolve_row *from)
+{
+    loose_cell *cells = calloc((size_t)from->num_cells + 1, sizeof *cells);
+    row->paths = calloc((size_t)from->num_cells + 1, sizeof *row->paths);
+    row->targets = calloc((size_t)from->num_cells + 1, sizeof *row->targets);
+    bool good = cells && row->paths && row->targets;
+    for (uint32_t i = 0; good && i < from->num_cells; i++) {
+        const mxd_convolve_cell *cell = &from->cells[i];
+        cells[i] = (loose_cell){cell->input, i, get_spectra(convolve, cell, row->partition_log2),
+                                {cell->output, (real)cell->gain}};
+        good = cells[i].spectra != NULL;
+    }
+    if (good)
+        qsort(cells, from->num_cells, sizeof *cells, compare_cells);
+    for (uint32_t i = 0; good && i < from->num_cells; i++) {
+        row->targets[i] = cells[i].target;
+        if (i == 0 || cells[i].input != cells[i - 1].input || cells[i].spectra != cells[i - 1].spectra)
+            row->paths[row->num_paths++] = (cpu_path){cells[i].input, cells[i].spectra, &row->targets[i], 0};
+        row->paths[row->num_paths - 1].num_targets++;
+    }
+    free(cells);
+    return good;
 }
 
 static bool make_row(cpu_convolve *convolve, cpu_row *row, const mxd_convolve_row *from)
 {
+    row->num_batch = batch_of(convolve->block_frames, row->partition_log2);
     row->num_inputs = from->num_inputs;
     row->num_outputs = from->num_outputs;
     row->inputs = calloc(from->num_inputs, sizeof *row->inputs);
     row->outputs = calloc(from->num_outputs, sizeof *row->outputs);
-    row->cells = calloc((size_t)from->num_cells + 1, sizeof *row->cells);
-    if (!row->inputs || !row->outputs || !row->cells || !make_plans(convolve, row->partition_log2))
+    if (!row->inputs || !row->outputs)
         return false;
+    for (uint32_t i = 0; i < from->num_inputs; i++)
+        row->inputs[i].lane = from->inputs[i];
     memcpy(row->outputs, from->outputs, from->num_outputs * sizeof *row->outputs);
-    for (uint32_t output = 0; output < from->num_outputs; output++) {
-        uint32_t num_terms = 0;
-        for (uint32_t i = 0; i < from->num_cells; i++) {
-            if (from->cells[i].output != output)
-                continue;
-            cpu_cell *cell = &row->cells[row->num_cells++];
-            cell->input = from->cells[i].input;
-            cell->output = output;
-            cell->spectra = get_spectra(convolve, &from->cells[i], row->partition_log2);
-            if (!cell->spectra)
-                return false;
-            num_terms += cell->spectra->num_used;
-        }
-        if (num_terms > row->max_terms)
-            row->max_terms = num_terms;
-    }
-    return make_lines(convolve, row, from);
+    return make_paths(convolve, row, from);
 }
 
-/* Scratch for windows before the rows are made, for terms and sums after. */
-static bool make_scratches(cpu_convolve *convolve)
+/* Once the responses' empty partitions are known. */
+static bool make_lines(cpu_convolve *convolve, cpu_row *row)
 {
-    uint32_t log2 = 0;
-    for (uint32_t i = 0; i < convolve->num_rows; i++)
-        if (convolve->rows[i].partition_log2 > log2)
-            log2 = convolve->rows[i].partition_log2;
+    for (uint32_t i = 0; i < row->num_inputs; i++)
+        row->inputs[i].num_slots = row->num_batch;
+    for (uint32_t i = 0; i < row->num_paths; i++) {
+        const cpu_spectra *spectra = row->paths[i].spectra;
+        delay_line *line = &row->inputs[row->paths[i].input];
+        row->num_terms += spectra->num_used;
+        if (spectra->num_used > 0 && spectra->used[spectra->num_used - 1] + row->num_batch > line->num_slots)
+            line->num_slots = spectra->used[spectra->num_used - 1] + row->num_batch;
+    }
+    for (uint32_t i = 0; i < row->num_inputs; i++) {
+        delay_line *line = &row->inputs[i];
+        line->slots = allocate(convolve, line->num_slots * stride_of(row->partition_log2) * sizeof(real));
+        line->previous = allocate(convolve, sizeof(real) << row->partition_log2);
+        line->silent = malloc(line->num_slots * sizeof *line->silent);
+        if (!line->slots || !line->previous || !line->silent)
+            return false;
+        memset(line->silent, true, line->num_slots * sizeof *line->silent);
+        line->previous_silent = true;
+    }
+    return true;
+}
+
+static bool make_transforms(cpu_convolve *convolve)
+{
+    uint32_t greatest = MIN_PARTITION_LOG2;
+    for (uint32_t i = 0; i < convolve->num_rows; i++) {
+        uint32_t log2 = convolve->rows[i].partition_log2;
+        greatest = log2 > greatest ? log2 : greatest;
+        if (convolve->transforms[log2])
+            continue;
+        convolve->transforms[log2] = MXD_CPU(mxd_fft_create)(log2);
+        if (!convolve->transforms[log2])
+            return false;
+        convolve->memory += MXD_CPU(mxd_fft_memory)(convolve->transforms[log2]);
+    }
+    size_t size = stride_of(greatest) * sizeof(real);
+    convolve->silence = allocate(convolve, size);
+    if (!convolve->silence)
+        return false;
+    memset(convolve->silence, 0, size);
     for (uint32_t i = 0; i < convolve->num_threads; i++) {
-        thread_scratch *scratch = &convolve->scratches[i];
-        scratch->frames = allocate(convolve, (sizeof(real) * 2) << log2);
-        scratch->bins = allocate(convolve, stride_of(log2) * sizeof *scratch->bins);
-        if (!scratch->frames || !scratch->bins)
+        convolve->frames[i] = allocate(convolve, sizeof(real) << greatest);
+        if (!convolve->frames[i])
             return false;
     }
     return true;
 }
 
-/* Whole rows to threads? Four rows a thread leave at most a fifth of the time to stragglers. */
-static bool rows_side_by_side(const cpu_convolve *convolve, uint32_t num_rows)
+static uint32_t num_quads(const cpu_row *row)
 {
-    return num_rows >= 4 * convolve->num_threads;
+    return row->num_batch / quad_of(row->num_batch);
 }
 
-static bool make_sums(cpu_convolve *convolve)
+/* Room for any of the rows. */
+static bool make_batches(cpu_convolve *convolve)
 {
-    size_t size = 0, windows = 0;
-    uint32_t terms = 1;
+    size_t spectra = 0, sums = 0, terms = 0, silent = 0;
     for (uint32_t i = 0; i < convolve->num_rows; i++) {
         const cpu_row *row = &convolve->rows[i];
-        size_t row_windows = (size_t)row->num_outputs * batch_of(convolve, row->partition_log2);
-        size_t row_size = row_windows * size_of(row->partition_log2);
-        size = row_size > size ? row_size : size;
-        windows = row_windows > windows ? row_windows : windows;
-        terms = row->max_terms > terms ? row->max_terms : terms;
+        size_t row_spectra = stride_of(row->partition_log2) * row->num_outputs * row->num_batch;
+        spectra = row_spectra > spectra ? row_spectra : spectra;
+        sums = num_quads(row) * row->num_paths > sums ? num_quads(row) * row->num_paths : sums;
+        terms = num_quads(row) * row->num_terms > terms ? num_quads(row) * row->num_terms : terms;
+        silent = num_quads(row) * row->num_outputs > silent ? num_quads(row) * row->num_outputs : silent;
     }
-    uint32_t num_sums = rows_side_by_side(convolve, convolve->num_rows) ? convolve->num_threads : 1;
-    for (uint32_t i = 0; i < convolve->num_threads; i++) {
-        thread_scratch *scratch = &convolve->scratches[i];
-        scratch->terms = allocate(convolve, terms * sizeof *scratch->terms);
-        if (!scratch->terms)
-            return false;
-        if (i >= num_sums)
-            continue;
-        scratch->sums = allocate(convolve, size * sizeof *scratch->sums);
-        scratch->silent = allocate(convolve, windows * sizeof *scratch->silent);
-        if (!scratch->sums || !scratch->silent)
+    uint32_t count = convolve->num_rows < convolve->num_threads ? convolve->num_rows : convolve->num_threads;
+    for (uint32_t i = 0; i < count; i++) {
+        cpu_batch *batch = &convolve->batches[i];
+        batch->spectra = allocate(convolve, spectra * sizeof *batch->spectra);
+        batch->sums = allocate(convolve, sums * sizeof *batch->sums);
+        batch->terms = allocate(convolve, terms * sizeof *batch->terms);
+        batch->silent = allocate(convolve, silent * sizeof *batch->silent);
+        if (!batch->spectra || !batch->sums || !batch->terms || !batch->silent)
             return false;
     }
     return true;
@@ -414,18 +506,23 @@ cpu_convolve *MXD_CPU(mxd_convolve_create)(const mxd_convolve_row *rows, uint32_
     convolve->block_frames = block_frames;
     convolve->num_threads = mxd_threads_count(threads);
     convolve->rows = calloc(num_rows, sizeof *convolve->rows);
-    convolve->scratches = calloc(convolve->num_threads, sizeof *convolve->scratches);
-    if (!convolve->rows || !convolve->scratches)
+    convolve->frames = calloc(convolve->num_threads, sizeof *convolve->frames);
+    convolve->batches = calloc(convolve->num_threads, sizeof *convolve->batches);
+    convolve->buckets = calloc(NUM_BUCKETS, sizeof *convolve->buckets);
+    if (!convolve->rows || !convolve->frames || !convolve->batches || !convolve->buckets)
         goto fail;
     convolve->num_rows = num_rows;
-    for (uint32_t i = 0; i < num_rows; i++)
-        convolve->rows[i].partition_log2 = choose_partition(&rows[i], block_frames);
-    if (!make_scratches(convolve))
-        goto fail;
-    for (uint32_t i = 0; i < num_rows; i++)
+    for (uint32_t i = 0; i < num_rows; i++) {
+        convolve->rows[i].partition_log2 = choose_partition(&rows[i], num_rows, block_frames);
         if (!make_row(convolve, &convolve->rows[i], &rows[i]))
             goto fail;
-    if (!make_sums(convolve))
+    }
+    if (!make_transforms(convolve) || !fill_spectra(convolve, threads))
+        goto fail;
+    for (uint32_t i = 0; i < num_rows; i++)
+        if (!make_lines(convolve, &convolve->rows[i]))
+            goto fail;
+    if (!make_batches(convolve))
         goto fail;
     return convolve;
 fail:
@@ -437,12 +534,13 @@ static void free_row(cpu_row *row)
 {
     for (uint32_t i = 0; row->inputs && i < row->num_inputs; i++) {
         free(row->inputs[i].slots);
-        free(row->inputs[i].zero);
+        free(row->inputs[i].silent);
         free(row->inputs[i].previous);
     }
     free(row->inputs);
     free(row->outputs);
-    free(row->cells);
+    free(row->paths);
+    free(row->targets);
 }
 
 void MXD_CPU(mxd_convolve_destroy)(cpu_convolve *convolve)
@@ -453,23 +551,21 @@ void MXD_CPU(mxd_convolve_destroy)(cpu_convolve *convolve)
         free_row(&convolve->rows[i]);
     for (uint32_t i = 0; i < convolve->num_spectra; i++)
         free_spectra(convolve->spectra[i]);
-    for (uint32_t i = 0; convolve->scratches && i < convolve->num_threads; i++) {
-        free(convolve->scratches[i].frames);
-        free(convolve->scratches[i].bins);
-        free(convolve->scratches[i].terms);
-        free(convolve->scratches[i].sums);
-        free(convolve->scratches[i].silent);
+    for (uint32_t i = 0; i <= MAX_PARTITION_LOG2; i++)
+        MXD_CPU(mxd_fft_destroy)(convolve->transforms[i]);
+    for (uint32_t i = 0; convolve->frames && i < convolve->num_threads; i++)
+        free(convolve->frames[i]);
+    for (uint32_t i = 0; convolve->batches && i < convolve->num_threads; i++) {
+        free(convolve->batches[i].spectra);
+        free(convolve->batches[i].sums);
+        free(convolve->batches[i].terms);
+        free(convolve->batches[i].silent);
     }
-    mxd_fftw_lock();
-    for (uint32_t i = 0; i <= MAX_PARTITION_LOG2; i++) {
-        if (convolve->plans[i].forward)
-            MXD_FFTW(destroy_plan)(convolve->plans[i].forward);
-        if (convolve->plans[i].inverse)
-            MXD_FFTW(destroy_plan)(convolve->plans[i].inverse);
-    }
-    mxd_fftw_unlock();
+    free(convolve->frames);
+    free(convolve->batches);
+    free(convolve->silence);
+    free(convolve->buckets);
     free(convolve->spectra);
-    free(convolve->scratches);
     free(convolve->rows);
     free(convolve);
 }
@@ -481,241 +577,310 @@ uint64_t MXD_CPU(mxd_convolve_memory)(const cpu_convolve *convolve)
 
 /* ---- One batch of windows of one row ------------------------------------- */
 
-typedef struct cpu_batch {
-    cpu_convolve *convolve;
-    const cpu_lanes *lanes;
-    cpu_row *row;
-    uint32_t num_frames;   /* of the block */
-    uint32_t first_window; /* within the block */
-    uint32_t num_windows;
-    uint32_t stride;       /* windows between two outputs' sums */
-    real *sums;            /* [output][window] spectra */
-    bool *silent;          /* the same */
-} cpu_batch;
-
-static real *slot_of(const cpu_row *row, const delay_line *line, uint64_t window)
+static uint32_t slot_of(const delay_line *line, uint64_t window)
 {
-    return line->slots + (window % line->num_slots) * size_of(row->partition_log2);
+    return (uint32_t)(window % line->num_slots);
 }
 
-/* Half a window: P frames from the lane, or from the block before; silence after the block's last frame. */
-static void copy_half(const cpu_batch *batch, const delay_line *line, int64_t half, real *to)
+static real *slot_at(const cpu_row *row, const delay_line *line, uint32_t slot)
+{
+    return line->slots + slot * stride_of(row->partition_log2);
+}
+
+/* Half a window: P frames of the lane, or of the block before; the frames after the block's last one are silent. */
+static const real *find_half(const cpu_convolve *convolve, const cpu_batch *batch, const delay_line *line, int64_t half,
+                             real *scratch)
 {
     uint32_t size = 1u << batch->row->partition_log2;
-    if (half < 0) {
-        memcpy(to, line->previous, size * sizeof *to);
-        return;
-    }
+    if (half < 0)
+        return line->previous_silent ? convolve->silence : line->previous;
     uint32_t begin = (uint32_t)half * size;
-    uint32_t count = batch->num_frames - begin < size ? batch->num_frames - begin : size;
-    memcpy(to, lane_of(batch->lanes, line->lane) + begin, count * sizeof *to);
-    memset(to + count, 0, (size - count) * sizeof *to);
+    const real *frames = lane_of(batch->lanes, line->lane) + begin;
+    if (batch->num_frames - begin >= size)
+        return frames;
+    uint32_t count = batch->num_frames - begin;
+    memcpy(scratch, frames, count * sizeof *scratch);
+    memset(scratch + count, 0, (size - count) * sizeof *scratch);
+    return scratch;
 }
 
-static void transform_window(void *user, uint32_t index, uint32_t thread)
+static void transform_window(const cpu_convolve *convolve, cpu_batch *batch, uint32_t index, uint32_t thread)
 {
-    const cpu_batch *batch = user;
     const cpu_row *row = batch->row;
-    thread_scratch *scratch = &batch->convolve->scratches[thread];
     delay_line *line = &row->inputs[index / batch->num_windows];
     uint32_t window = batch->first_window + index % batch->num_windows;
     uint32_t size = 1u << row->partition_log2;
-    uint64_t number = row->num_windows + window;
-    real *slot = slot_of(row, line, number);
-    bool *zero = &line->zero[number % line->num_slots];
-
-    flush_state before = flush_denormals();
-    copy_half(batch, line, (int64_t)window - 1, scratch->frames);
-    copy_half(batch, line, window, scratch->frames + size);
-    if (!all_zero(scratch->frames, 2 * size)) {
-        MXD_FFTW(execute_dft_r2c)(batch->convolve->plans[row->partition_log2].forward, scratch->frames, scratch->bins);
-        split(scratch->bins, row->partition_log2, slot);
-        *zero = false;
-    } else if (!*zero) {
-        memset(slot, 0, size_of(row->partition_log2) * sizeof *slot);
-        *zero = true;
-    }
-    restore_denormals(before);
+    uint32_t slot = slot_of(line, row->num_windows + window);
+    /* Of the two halves only the second can be cut short by the end of the block. */
+    const real *first = find_half(convolve, batch, line, (int64_t)window - 1, convolve->frames[thread]);
+    const real *second = find_half(convolve, batch, line, window, convolve->frames[thread]);
+    line->silent[slot] = all_zero(first, size) && all_zero(second, size);
+    if (!line->silent[slot])
+        MXD_CPU(mxd_fft_forward)(convolve->transforms[row->partition_log2], first, second, slot_at(row, line, slot));
 }
 
-/* The terms of one output for the QUAD windows from `window` on; windows beyond the batch repeat its last one. */
-static uint32_t list_terms(const cpu_batch *batch, uint32_t output, uint32_t window, cpu_term *terms)
+/* One path's terms for a quad; windows beyond the batch repeat its last one, to no purpose. Their number. */
+static uint32_t list_terms(const cpu_convolve *convolve, const cpu_batch *batch, const cpu_path *path, uint32_t window,
+                           cpu_term *terms)
 {
     const cpu_row *row = batch->row;
-    uint32_t num_terms = 0;
-    for (uint32_t i = 0; i < row->num_cells; i++) {
-        const cpu_cell *cell = &row->cells[i];
-        if (cell->output != output)
-            continue;
-        const delay_line *line = &row->inputs[cell->input];
-        for (uint32_t j = 0; j < cell->spectra->num_used; j++) {
-            cpu_term *term = &terms[num_terms];
-            bool silent = true;
-            for (uint32_t q = 0; q < QUAD; q++) {
-                uint32_t at = window + q < batch->num_windows ? window + q : batch->num_windows - 1;
-                /* Before the first window lie zeroed slots; a whole turn of the ring keeps the number positive. */
-                uint64_t number = row->num_windows + batch->first_window + at + line->num_slots -
-                                  cell->spectra->used[j];
-                term->windows[q] = slot_of(row, line, number);
-                silent = silent && line->zero[number % line->num_slots];
-            }
-            term->partition = cell->spectra->data + j * size_of(row->partition_log2);
-            num_terms += !silent;
+    const delay_line *line = &row->inputs[path->input];
+    uint32_t num_terms = 0, quad = quad_of(row->num_batch);
+    for (uint32_t j = 0; j < path->spectra->num_used; j++) {
+        cpu_term *term = &terms[num_terms];
+        bool silent = true;
+        for (uint32_t q = 0; q < quad; q++) {
+            uint32_t at = window + q < batch->num_windows ? window + q : batch->num_windows - 1;
+            /* Before the first window all is silent; a whole turn of the ring keeps the number positive. */
+            uint32_t slot = slot_of(line, row->num_windows + batch->first_window + at + line->num_slots -
+                                              path->spectra->used[j]);
+            term->windows[q] = line->silent[slot] ? convolve->silence : slot_at(row, line, slot);
+            silent = silent && line->silent[slot];
         }
+        term->partition = path->spectra->data + j * stride_of(row->partition_log2);
+        num_terms += !silent;
     }
     return num_terms;
 }
 
-/* sums[q] += partition * windows[q] for up to CHUNK terms, over the bins first..end-1 (whole registers). */
-static void add_terms(const cpu_term *terms, uint32_t num_terms, real *const *sums, size_t stride, size_t first,
-                      size_t end)
+/* What is to be added up in this batch. */
+static void list_sums(const cpu_convolve *convolve, cpu_batch *batch)
 {
-    for (size_t i = first; i < end; i += VEC_LANES) {
-        vec re[QUAD], im[QUAD];
-        for (uint32_t q = 0; q < QUAD; q++) {
-            re[q] = *(const vec *)(sums[q] + i);
-            im[q] = *(const vec *)(sums[q] + stride + i);
+    const cpu_row *row = batch->row;
+    uint32_t quads = num_quads(row), quad = quad_of(row->num_batch);
+    memset(batch->silent, true, (size_t)row->num_outputs * quads * sizeof *batch->silent);
+    for (uint32_t i = 0; i < quads && i * quad < batch->num_windows; i++) {
+        cpu_sum *sums = batch->sums + (size_t)i * row->num_paths;
+        size_t num_terms = i * row->num_terms;
+        uint32_t num_sums = 0;
+        for (uint32_t j = 0; j < row->num_paths; j++) {
+            const cpu_path *path = &row->paths[j];
+            uint32_t count = list_terms(convolve, batch, path, i * quad, batch->terms + num_terms);
+            if (count == 0)
+                continue;
+            sums[num_sums++] = (cpu_sum){path, num_terms, count};
+            num_terms += count;
+            for (uint32_t t = 0; t < path->num_targets; t++)
+                batch->silent[path->targets[t].output * quads + i] = false;
         }
+        if (num_sums < row->num_paths)
+            sums[num_sums].path = NULL;
+    }
+}
+
+/*
+ * Up to CHUNK terms over the reals first..end-1 of spectra (whole registers of
+ * both parts): their sum, for each window of the quad, is added to the targets.
+ * sums: those of the first output and the quad's first window.
+ */
+static inline __attribute__((always_inline)) void add_quad(const cpu_term *terms, uint32_t num_terms,
+                                                           const cpu_path *path, real *sums, size_t stride,
+                                                           size_t output_stride, size_t first, size_t end,
+                                                           uint32_t quad)
+{
+    for (size_t i = first; i < end; i += 2 * VEC_LANES) {
+        vec re[QUAD] = {0}, im[QUAD] = {0};
         for (uint32_t t = 0; t < num_terms; t++) {
             vec h_re = *(const vec *)(terms[t].partition + i);
-            vec h_im = *(const vec *)(terms[t].partition + stride + i);
-            for (uint32_t q = 0; q < QUAD; q++) {
+            vec h_im = *(const vec *)(terms[t].partition + i + VEC_LANES);
+            for (uint32_t q = 0; q < quad; q++) {
                 vec x_re = *(const vec *)(terms[t].windows[q] + i);
-                vec x_im = *(const vec *)(terms[t].windows[q] + stride + i);
+                vec x_im = *(const vec *)(terms[t].windows[q] + i + VEC_LANES);
                 re[q] += h_re * x_re;
                 re[q] -= h_im * x_im;
                 im[q] += h_re * x_im;
                 im[q] += h_im * x_re;
             }
         }
-        for (uint32_t q = 0; q < QUAD; q++) {
-            *(vec *)(sums[q] + i) = re[q];
-            *(vec *)(sums[q] + stride + i) = im[q];
+        for (uint32_t t = 0; t < path->num_targets; t++) {
+            real *to = sums + path->targets[t].output * output_stride + i;
+            real gain = path->targets[t].gain;
+            for (uint32_t q = 0; q < quad; q++) {
+                *(vec *)(to + q * stride) += gain * re[q];
+                *(vec *)(to + q * stride + VEC_LANES) += gain * im[q];
+            }
         }
     }
 }
 
 static uint32_t num_tiles(const cpu_row *row)
 {
-    return (uint32_t)((stride_of(row->partition_log2) + TILE_BINS - 1) / TILE_BINS);
+    uint32_t num_bins = 1u << row->partition_log2;
+    return num_bins < TILE_BINS ? 1 : num_bins / TILE_BINS;
 }
 
 /* All outputs and windows of the batch, over one tile of bins. */
-static void multiply_tile(void *user, uint32_t index, uint32_t thread)
+static void multiply_tile(const cpu_convolve *convolve, cpu_batch *batch, uint32_t index, uint32_t thread)
 {
-    const cpu_batch *batch = user;
+    (void)convolve;
+    (void)thread;
     const cpu_row *row = batch->row;
-    cpu_term *terms = batch->convolve->scratches[thread].terms;
-    size_t stride = stride_of(row->partition_log2);
-    size_t first = (size_t)index * TILE_BINS;
-    size_t end = stride - first < TILE_BINS ? stride : first + TILE_BINS;
-
-    flush_state before = flush_denormals();
-    for (uint32_t output = 0; output < row->num_outputs; output++)
-        for (uint32_t window = 0; window < batch->num_windows; window += QUAD) {
-            uint32_t num_terms = list_terms(batch, output, window, terms);
-            real *sums[QUAD];
-            for (uint32_t q = 0; q < QUAD; q++) {
-                size_t number = (size_t)output * batch->stride + window + q;
-                sums[q] = batch->sums + number * size_of(row->partition_log2);
-                memset(sums[q] + first, 0, (end - first) * sizeof(real));
-                memset(sums[q] + stride + first, 0, (end - first) * sizeof(real));
-                if (first == 0)
-                    batch->silent[number] = num_terms == 0;
+    uint32_t quads = num_quads(row), quad = quad_of(row->num_batch);
+    size_t stride = stride_of(row->partition_log2), output_stride = row->num_batch * stride;
+    size_t count = ((size_t)2 << row->partition_log2) / num_tiles(row);
+    size_t first = index * count, end = first + count;
+    for (uint32_t i = 0; i < quads && i * quad < batch->num_windows; i++) {
+        real *to = batch->spectra + i * quad * stride;
+        for (uint32_t output = 0; output < row->num_outputs; output++)
+            for (uint32_t q = 0; q < quad && !batch->silent[output * quads + i]; q++)
+                memset(to + output * output_stride + q * stride + first, 0, count * sizeof *to);
+        const cpu_sum *sums = batch->sums + (size_t)i * row->num_paths;
+        for (uint32_t j = 0; j < row->num_paths && sums[j].path; j++)
+            for (uint32_t t = 0; t < sums[j].num_terms; t += CHUNK) {
+                const cpu_term *terms = batch->terms + sums[j].first_term + t;
+                uint32_t num_terms = sums[j].num_terms - t < CHUNK ? sums[j].num_terms - t : CHUNK;
+                if (quad == 1)
+                    add_quad(terms, num_terms, sums[j].path, to, stride, output_stride, first, end, 1);
+                else if (quad == 2)
+                    add_quad(terms, num_terms, sums[j].path, to, stride, output_stride, first, end, 2);
+                else
+                    add_quad(terms, num_terms, sums[j].path, to, stride, output_stride, first, end, QUAD);
             }
-            for (uint32_t t = 0; t < num_terms; t += CHUNK)
-                add_terms(terms + t, num_terms - t < CHUNK ? num_terms - t : CHUNK, sums, stride, first, end);
-        }
-    restore_denormals(before);
+    }
 }
 
-static void invert_window(void *user, uint32_t index, uint32_t thread)
+static void invert_window(const cpu_convolve *convolve, cpu_batch *batch, uint32_t index, uint32_t thread)
 {
-    const cpu_batch *batch = user;
+    (void)thread;
     const cpu_row *row = batch->row;
-    thread_scratch *scratch = &batch->convolve->scratches[thread];
     uint32_t output = index / batch->num_windows;
     uint32_t window = index % batch->num_windows;
     uint32_t size = 1u << row->partition_log2;
-    uint32_t begin = (batch->first_window + window) * size;
-    uint32_t count = batch->num_frames - begin < size ? batch->num_frames - begin : size;
-    size_t number = (size_t)output * batch->stride + window;
-    real *to = lane_of(batch->lanes, row->outputs[output]) + begin;
-    if (batch->silent[number]) {
-        memset(to, 0, count * sizeof *to);
+    real *to = lane_of(batch->lanes, row->outputs[output]) + (batch->first_window + window) * size;
+    if (batch->silent[output * num_quads(row) + window / quad_of(row->num_batch)]) {
+        memset(to, 0, size * sizeof *to);
         return;
     }
-    flush_state before = flush_denormals();
-    join(batch->sums + number * size_of(row->partition_log2), row->partition_log2, scratch->bins);
-    MXD_FFTW(execute_dft_c2r)(batch->convolve->plans[row->partition_log2].inverse, scratch->bins, scratch->frames);
-    restore_denormals(before);
-    memcpy(to, scratch->frames + size, count * sizeof *to);
+    real *spectrum = batch->spectra + ((size_t)output * row->num_batch + window) * stride_of(row->partition_log2);
+    MXD_CPU(mxd_fft_inverse)(convolve->transforms[row->partition_log2], spectrum, to);
+}
+
+/* The last P frames of the block, once no window needs those of the block before. */
+static void keep_last(const cpu_convolve *convolve, cpu_batch *batch, uint32_t index, uint32_t thread)
+{
+    (void)convolve;
+    (void)thread;
+    delay_line *line = &batch->row->inputs[index];
+    uint32_t size = 1u << batch->row->partition_log2;
+    const real *last = lane_of(batch->lanes, line->lane) + (batch->num_frames - size);
+    line->previous_silent = all_zero(last, size);
+    if (!line->previous_silent)
+        memcpy(line->previous, last, size * sizeof *last);
 }
 
 /* ---- One block ----------------------------------------------------------- */
 
-/* threads NULL: all on this one, whose number is `thread`. */
-static void share_out(mxd_threads *threads, uint32_t thread, uint32_t count,
-                      void (*body)(void *user, uint32_t index, uint32_t thread), void *user)
+typedef void batch_body(const cpu_convolve *convolve, cpu_batch *batch, uint32_t index, uint32_t thread);
+
+/* One kind of work on all batches under way. */
+typedef struct cpu_phase {
+    const cpu_convolve *convolve;
+    cpu_batch *batches;
+    batch_body *body;
+} cpu_phase;
+
+static void run_item(void *user, uint32_t index, uint32_t thread)
 {
+    const cpu_phase *phase = user;
+    cpu_batch *batch = phase->batches;
+    for (; index >= batch->num_items; batch++)
+        index -= batch->num_items;
+    flush_state before = flush_denormals();
+    phase->body(phase->convolve, batch, index, thread);
+    restore_denormals(before);
+}
+
+/* threads NULL: all on this one, whose number is `thread`. */
+static void run_phase(const cpu_convolve *convolve, mxd_threads *threads, uint32_t thread, cpu_batch *batches,
+                      uint32_t num_batches, batch_body *body)
+{
+    cpu_phase phase = {convolve, batches, body};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < num_batches; i++)
+        count += batches[i].num_items;
     if (threads) {
-        mxd_threads_run(threads, count, body, user);
+        mxd_threads_run(threads, count, run_item, &phase);
         return;
     }
     for (uint32_t i = 0; i < count; i++)
-        body(user, i, thread);
+        run_item(&phase, i, thread);
 }
 
-static void run_row(cpu_convolve *convolve, mxd_threads *threads, uint32_t thread, const cpu_lanes *lanes, cpu_row *row,
-                    uint32_t num_frames)
+static uint32_t num_windows(const cpu_batch *batch)
 {
-    uint32_t size = 1u << row->partition_log2;
-    uint32_t num_windows = (num_frames + size - 1) >> row->partition_log2;
-    for (uint32_t first = 0; first < num_windows; first += BATCH) {
-        cpu_batch batch = {
-            .convolve = convolve,
-            .lanes = lanes,
-            .row = row,
-            .num_frames = num_frames,
-            .first_window = first,
-            .num_windows = num_windows - first < BATCH ? num_windows - first : BATCH,
-            .stride = batch_of(convolve, row->partition_log2),
-            .sums = convolve->scratches[thread].sums,
-            .silent = convolve->scratches[thread].silent,
-        };
-        share_out(threads, thread, row->num_inputs * batch.num_windows, transform_window, &batch);
-        share_out(threads, thread, num_tiles(row), multiply_tile, &batch);
-        share_out(threads, thread, row->num_outputs * batch.num_windows, invert_window, &batch);
+    uint32_t log2 = batch->row->partition_log2;
+    return (batch->num_frames + (1u << log2) - 1) >> log2;
+}
+
+/* The next windows of each row; false when there are none. */
+static bool next_windows(cpu_batch *batches, uint32_t num_batches)
+{
+    bool more = false;
+    for (uint32_t i = 0; i < num_batches; i++) {
+        cpu_batch *batch = &batches[i];
+        batch->first_window += batch->num_windows;
+        uint32_t left = num_windows(batch) - batch->first_window;
+        batch->num_windows = left < batch->row->num_batch ? left : batch->row->num_batch;
+        more = more || left > 0;
     }
-    for (uint32_t i = 0; i < row->num_inputs; i++) {
-        cpu_batch last = {.lanes = lanes, .row = row, .num_frames = num_frames};
-        copy_half(&last, &row->inputs[i], num_windows - 1, row->inputs[i].previous);
+    return more;
+}
+
+static void run_rows(const cpu_convolve *convolve, mxd_threads *threads, uint32_t thread, cpu_batch *batches,
+                     uint32_t num_batches)
+{
+    while (next_windows(batches, num_batches)) {
+        for (uint32_t i = 0; i < num_batches; i++)
+            batches[i].num_items = batches[i].row->num_inputs * batches[i].num_windows;
+        run_phase(convolve, threads, thread, batches, num_batches, transform_window);
+        for (uint32_t i = 0; i < num_batches; i++) {
+            list_sums(convolve, &batches[i]);
+            batches[i].num_items = batches[i].num_windows > 0 ? num_tiles(batches[i].row) : 0;
+        }
+        run_phase(convolve, threads, thread, batches, num_batches, multiply_tile);
+        for (uint32_t i = 0; i < num_batches; i++)
+            batches[i].num_items = batches[i].row->num_outputs * batches[i].num_windows;
+        run_phase(convolve, threads, thread, batches, num_batches, invert_window);
     }
-    row->num_windows += num_windows;
+    /* Nothing follows a short block. */
+    for (uint32_t i = 0; i < num_batches; i++)
+        batches[i].num_items = batches[i].num_frames == convolve->block_frames ? batches[i].row->num_inputs : 0;
+    run_phase(convolve, threads, thread, batches, num_batches, keep_last);
+    for (uint32_t i = 0; i < num_batches; i++)
+        batches[i].row->num_windows += num_windows(&batches[i]);
 }
 
 static void restart_row(cpu_row *row)
 {
     for (uint32_t i = 0; i < row->num_inputs; i++) {
         delay_line *line = &row->inputs[i];
-        memset(line->previous, 0, sizeof(real) << row->partition_log2);
-        memset(line->slots, 0, line->num_slots * size_of(row->partition_log2) * sizeof(real));
-        memset(line->zero, true, line->num_slots * sizeof *line->zero);
+        memset(line->silent, true, line->num_slots * sizeof *line->silent);
+        line->previous_silent = true;
     }
 }
 
 typedef struct cpu_block {
-    cpu_convolve *convolve;
+    const cpu_convolve *convolve;
     const cpu_lanes *lanes;
     const mxd_step_run *run;
     uint32_t num_frames;
 } cpu_block;
 
+static void begin_batch(const cpu_block *block, uint32_t index, cpu_batch *batch)
+{
+    batch->lanes = block->lanes;
+    batch->row = &block->convolve->rows[block->run->rows[index]];
+    batch->num_frames = block->num_frames;
+    batch->first_window = 0;
+    batch->num_windows = 0;
+}
+
 static void run_row_alone(void *user, uint32_t index, uint32_t thread)
 {
     const cpu_block *block = user;
-    run_row(block->convolve, NULL, thread, block->lanes, &block->convolve->rows[block->run->rows[index]],
-            block->num_frames);
+    cpu_batch *batch = &block->convolve->batches[thread];
+    begin_batch(block, index, batch);
+    run_rows(block->convolve, NULL, thread, batch, 1);
 }
 
 void MXD_CPU(mxd_convolve_run)(cpu_convolve *convolve, mxd_threads *threads, const cpu_lanes *lanes,
@@ -724,11 +889,17 @@ void MXD_CPU(mxd_convolve_run)(cpu_convolve *convolve, mxd_threads *threads, con
     for (uint32_t i = 0; i < run->num_rows; i++)
         if (run->restart && run->restart[i])
             restart_row(&convolve->rows[run->rows[i]]);
-    if (rows_side_by_side(convolve, run->num_rows)) {
-        cpu_block block = {convolve, lanes, run, num_frames};
+    cpu_block block = {convolve, lanes, run, num_frames};
+    /* Whole rows to threads? Four rows a thread leave at most a fifth of the time to stragglers. */
+    if (run->num_rows >= 4 * convolve->num_threads) {
         mxd_threads_run(threads, run->num_rows, run_row_alone, &block);
         return;
     }
-    for (uint32_t i = 0; i < run->num_rows; i++)
-        run_row(convolve, threads, 0, lanes, &convolve->rows[run->rows[i]], num_frames);
+    for (uint32_t i = 0; i < run->num_rows; i += convolve->num_threads) {
+        uint32_t left = run->num_rows - i;
+        uint32_t count = left < convolve->num_threads ? left : convolve->num_threads;
+        for (uint32_t j = 0; j < count; j++)
+            begin_batch(&block, i + j, &convolve->batches[j]);
+        run_rows(convolve, threads, 0, convolve->batches, count);
+    }
 }

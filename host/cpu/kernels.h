@@ -22,6 +22,8 @@ static inline real *lane_of(const cpu_lanes *lanes, uint32_t lane)
 
 /* Zeroed, 64-byte aligned; free with free(). NULL when memory runs out. */
 void *MXD_CPU(mxd_aligned_zeros)(size_t size);
+/* The same, with anything in it: what is not written takes no memory. */
+void *MXD_CPU(mxd_aligned_memory)(size_t size);
 
 /* Each kernel: create returns NULL when memory runs out; destroy accepts NULL; run does one block. */
 typedef struct cpu_eq cpu_eq;

@@ -5,18 +5,14 @@
 #ifndef MXD_CPU_REAL_H
 #define MXD_CPU_REAL_H
 
-#include <fftw3.h>
-
 #define MXD_CPU_PASTE(name, variant) name##_##variant
 #define MXD_CPU_EXPAND(name, variant) MXD_CPU_PASTE(name, variant)
 #define MXD_CPU(name) MXD_CPU_EXPAND(name, MXD_VARIANT)
 
 #if MXD_REAL_BITS == 64
 typedef double real;
-#define MXD_FFTW(name) fftw_##name
 #elif MXD_REAL_BITS == 32
 typedef float real;
-#define MXD_FFTW(name) fftwf_##name
 #else
 #error "MXD_REAL_BITS must be 32 or 64"
 #endif

@@ -19,7 +19,9 @@
 #define VEC_BYTES 16 /* SSE2, NEON */
 #endif
 
-#define VEC_LANES ((uint32_t)(VEC_BYTES / sizeof(real)))
+/* Reals of a register, also for the preprocessor. */
+#define VEC_WIDTH (VEC_BYTES * 8 / MXD_REAL_BITS)
+#define VEC_LANES ((uint32_t)VEC_WIDTH)
 
 typedef real vec __attribute__((vector_size(VEC_BYTES), may_alias));
 /* The same at any address. */

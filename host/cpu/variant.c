@@ -1,6 +1,7 @@
 /* This variant's entry for variants.h's tables. */
+#include "fft.h"
 #include "quantize.h"
-#include "real.h"
+#include "simd.h"
 #include "variants.h"
 
 #define MXD_STRING(x) #x
@@ -12,6 +13,37 @@ extern const struct mxd_meter_kernels MXD_CPU(mxd_meter_kernels);
 mxd_unpack_function MXD_CPU(mxd_unpack);
 extern mxd_quantizer MXD_CPU(mxd_quantize);
 extern const mxd_cpu_variant MXD_CPU(mxd_cpu_variant);
+
+static void *create_fft(uint32_t size_log2)
+{
+    return MXD_CPU(mxd_fft_create)(size_log2);
+}
+
+static void destroy_fft(void *fft)
+{
+    MXD_CPU(mxd_fft_destroy)(fft);
+}
+
+static void transform_forward(const void *fft, const void *first, const void *second, void *spectrum)
+{
+    MXD_CPU(mxd_fft_forward)(fft, first, second, spectrum);
+}
+
+static void transform_back(const void *fft, void *spectrum, void *second)
+{
+    MXD_CPU(mxd_fft_inverse)(fft, spectrum, second);
+}
+
+static const mxd_fft_kernels fft_kernels = {
+    .min_log2 = MXD_FFT_MIN_LOG2,
+    .max_log2 = MXD_FFT_MAX_LOG2,
+    .real_bytes = sizeof(real),
+    .vec_reals = VEC_LANES,
+    .create = create_fft,
+    .destroy = destroy_fft,
+    .forward = transform_forward,
+    .inverse = transform_back,
+};
 
 const mxd_cpu_variant MXD_CPU(mxd_cpu_variant) = {
     .name = MXD_STRING_OF(MXD_VARIANT),
@@ -30,4 +62,5 @@ const mxd_cpu_variant MXD_CPU(mxd_cpu_variant) = {
     .meter = &MXD_CPU(mxd_meter_kernels),
     .unpack = MXD_CPU(mxd_unpack),
     .quantize = MXD_CPU(mxd_quantize),
+    .fft = &fft_kernels,
 };

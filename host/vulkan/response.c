@@ -3,9 +3,8 @@
  * P complex numbers a partition, bin 0 the two real ones, scaled so that the
  * device's unscaled transforms come out right.
  *
- * The transform is our own plain radix-2 one in double: FFTW's planner is not
- * safe beside other threads of this process that plan, and this costs less than
- * a millisecond a partition, once.
+ * The transform is a plain radix-2 one in double: less than a millisecond a
+ * partition, once.
  */
 #include "response.h"
 
