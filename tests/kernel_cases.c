@@ -37,6 +37,7 @@ const kernel_case kernel_test_cases[] = {
     {"silence", KERNEL_CONVOLVE, SIGNAL_SILENCE, 512, 2000, 2, 1, 2, 700, 0, 0},
     {"denormals", KERNEL_CONVOLVE, SIGNAL_DENORMAL, 512, 2000, 1, 1, 2, 700, 0, 0},
     {"bursts", KERNEL_CONVOLVE, SIGNAL_BURSTS, 1024, 20011, 1, 2, 2, 1024, 1024, 0},
+    {"long blocks", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 80021, 1, 1, 2, 20011, 77, 0},
     {"a second of hall", KERNEL_CONVOLVE, SIGNAL_NOISE, 16384, 40009, 1, 1, 2, 48000, 960, 0},
 
     {"one frame", KERNEL_MIX, SIGNAL_IMPULSES, 256, 1, 0, 1, 1, 0, 0, 0},

@@ -11,6 +11,8 @@
 /* What the kernels need of any device. Vulkan promises 128 invocations and 16 KiB of shared memory. */
 #define MIN_WORKGROUP 128u
 #define MIN_SHARED_BYTES 16384u
+/* The convolver's partitions, in frames; variants.c says why. */
+#define DEFAULT_PARTITION 4096u
 
 typedef struct physical_device {
     VkPhysicalDevice handle;
@@ -18,6 +20,8 @@ typedef struct physical_device {
     VkPhysicalDeviceDriverProperties driver;
     VkPhysicalDeviceMaintenance3Properties maintenance;
     VkPhysicalDeviceMemoryProperties memory;
+    VkPhysicalDeviceSubgroupSizeControlPropertiesEXT subgroups; /* all 0 where full subgroups cannot be asked for */
+    uint32_t subgroup;      /* the device's usual size, where such subgroups shuffle in compute shaders; else 0 */
     bool timeline_semaphores;
     int queue_family; /* -1 = none computes */
     uint32_t timestamp_bits;
@@ -28,6 +32,10 @@ typedef struct physical_device {
 /* False if there is no such limit. */
 static bool lower_limit(mxd_vulkan_limits *limits, const char *name, size_t length, uint64_t value)
 {
+    if (length == strlen("partition") && strncmp(name, "partition", length) == 0) { /* no limit of the device's */
+        limits->partition = value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+        return true;
+    }
     const struct {
         const char *name;
         uint32_t *narrow;
@@ -35,7 +43,7 @@ static bool lower_limit(mxd_vulkan_limits *limits, const char *name, size_t leng
     } known[] = {
         {"shared", &limits->shared_bytes, NULL}, {"workgroup", &limits->workgroup, NULL},
         {"range", NULL, &limits->range_bytes},   {"memory", NULL, &limits->memory_bytes},
-        {"work", NULL, &limits->work},
+        {"work", NULL, &limits->work},           {"subgroup", &limits->subgroup, NULL},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strlen(known[i].name) != length || strncmp(known[i].name, name, length) != 0)
@@ -49,7 +57,7 @@ static bool lower_limit(mxd_vulkan_limits *limits, const char *name, size_t leng
     return false;
 }
 
-/* "name=number,name=number"; only ever lowers. */
+/* "name=number,name=number"; only ever lowers what the device can do. */
 static mxd_result apply_environment(mxd_vulkan_limits *limits, mxd_problems *problems)
 {
     const char *text = getenv("MXD_VULKAN_LIMITS");
@@ -60,8 +68,8 @@ static mxd_result apply_environment(mxd_vulkan_limits *limits, mxd_problems *pro
         if (!equals || end == equals + 1 || (*end != ',' && *end != 0) ||
             !lower_limit(limits, text, (size_t)(equals - text), value))
             return mxd_fail(problems, MXD_ERROR_DEVICE, NULL,
-                            "MXD_VULKAN_LIMITS: cannot read '%s': give shared, workgroup, range, memory or work, "
-                            "as in shared=16384,workgroup=128", text);
+                            "MXD_VULKAN_LIMITS: cannot read '%s': give shared, workgroup, range, memory, work, "
+                            "subgroup or partition, as in shared=16384,workgroup=128", text);
         text = *end == ',' ? end + 1 : end;
     }
     return MXD_OK;
@@ -90,13 +98,20 @@ static mxd_result find_limits(const physical_device *physical, mxd_problems *pro
         .workgroup = workgroup,
         .range_bytes = range & ~(uint64_t)255, /* whole vectors, and room for alignment */
         .memory_bytes = largest_device_heap(&physical->memory),
+        .subgroup = physical->subgroup,
+        .max_subgroups = physical->subgroups.maxComputeWorkgroupSubgroups,
+        .partition = DEFAULT_PARTITION,
         .work = UINT64_MAX,
         .atom_bytes = theirs->nonCoherentAtomSize,
         .timestamp_ns = physical->timestamp_bits > 0 ? (double)theirs->timestampPeriod : 0.0,
         .timestamp_mask = physical->timestamp_bits >= 64 ? UINT64_MAX
                                                          : ((uint64_t)1 << physical->timestamp_bits) - 1,
     };
-    return apply_environment(limits, problems);
+    mxd_result result = apply_environment(limits, problems);
+    uint32_t subgroup = limits->subgroup;
+    if ((subgroup & (subgroup - 1)) != 0 || subgroup < physical->subgroups.minSubgroupSize)
+        limits->subgroup = 0;
+    return result;
 }
 
 /* ---- Description --------------------------------------------------------- */
@@ -119,6 +134,57 @@ static void find_queue(physical_device *physical)
                 return;
         }
     }
+}
+
+static bool has_device_extension(VkPhysicalDevice handle, const char *name)
+{
+    uint32_t count = 0;
+    if (vkEnumerateDeviceExtensionProperties(handle, NULL, &count, NULL) != VK_SUCCESS || count == 0)
+        return false;
+    VkExtensionProperties *properties = calloc(count, sizeof *properties);
+    bool found = false;
+    if (properties && vkEnumerateDeviceExtensionProperties(handle, NULL, &count, properties) >= 0)
+        for (uint32_t i = 0; i < count && !found; i++)
+            found = strcmp(properties[i].extensionName, name) == 0;
+    free(properties);
+    return found;
+}
+
+/*
+ * Only subgroups whose size is asked for, and which are full, are what gl_SubgroupSize says: without, some drivers
+ * call them 32 and run 8. VK_EXT_subgroup_size_control is in Vulkan 1.3's core, but we ask for 1.2.
+ */
+static void find_subgroups(physical_device *physical)
+{
+    const VkSubgroupFeatureFlags needed = VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT |
+                                          VK_SUBGROUP_FEATURE_SHUFFLE_RELATIVE_BIT;
+    if (!has_device_extension(physical->handle, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME))
+        return;
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT,
+    };
+    VkPhysicalDeviceFeatures2 features = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+        .pNext = &control,
+    };
+    vkGetPhysicalDeviceFeatures2(physical->handle, &features);
+    VkPhysicalDeviceSubgroupProperties usual = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
+    VkPhysicalDeviceSubgroupSizeControlPropertiesEXT sizes = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT,
+        .pNext = &usual,
+    };
+    VkPhysicalDeviceProperties2 properties = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+        .pNext = &sizes,
+    };
+    vkGetPhysicalDeviceProperties2(physical->handle, &properties);
+    if (!control.subgroupSizeControl || !control.computeFullSubgroups ||
+        !(sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) ||
+        !(usual.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) || (usual.supportedOperations & needed) != needed)
+        return;
+    sizes.pNext = NULL;
+    physical->subgroups = sizes;
+    physical->subgroup = usual.subgroupSize <= sizes.maxSubgroupSize ? usual.subgroupSize : sizes.maxSubgroupSize;
 }
 
 static void look_at(VkPhysicalDevice handle, physical_device *physical)
@@ -150,6 +216,7 @@ static void look_at(VkPhysicalDevice handle, physical_device *physical)
     /* The chains point into this frame and into *physical, which may move. */
     physical->maintenance.pNext = NULL;
     physical->driver.pNext = NULL;
+    find_subgroups(physical);
 }
 
 /* Why the device cannot be used, into remark; "" if it can. */
@@ -251,11 +318,21 @@ static mxd_result create_device(mxd_vulkan_device_context *context)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES,
         .timelineSemaphore = VK_TRUE,
     };
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT subgroups = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT,
+        .pNext = &timeline,
+        .subgroupSizeControl = VK_TRUE,
+        .computeFullSubgroups = VK_TRUE,
+    };
+    const char *const subgroup_extension = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
+    bool use_subgroups = context->limits.subgroup > 0;
     const VkDeviceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-        .pNext = &timeline,
+        .pNext = use_subgroups ? (const void *)&subgroups : &timeline,
         .queueCreateInfoCount = 1,
         .pQueueCreateInfos = &queue,
+        .enabledExtensionCount = use_subgroups ? 1 : 0,
+        .ppEnabledExtensionNames = &subgroup_extension,
     };
     VkResult result = vkCreateDevice(context->physical, &info, NULL, &context->device);
     if (result != VK_SUCCESS)
@@ -324,6 +401,7 @@ mxd_result mxd_vulkan_device_init(mxd_vulkan_device_context *context, uint32_t i
     result = create_device(context);
     if (result != MXD_OK)
         goto fail;
+    mxd_vulkan_pipeline_cache_init(context);
     info->kind = "vulkan";
     info->software = device.software;
     copy_text(info->device, sizeof info->device, device.name);
@@ -339,6 +417,7 @@ void mxd_vulkan_device_finish(mxd_vulkan_device_context *context)
 {
     if (context->device) {
         mxd_vulkan_transfer_finish(context);
+        mxd_vulkan_pipeline_cache_finish(context);
         if (context->pool)
             vkDestroyCommandPool(context->device, context->pool, NULL);
         vkDestroyDevice(context->device, NULL);
