@@ -279,7 +279,22 @@ typedef struct mxd_vulkan_device {
     uint64_t memory_bytes;    /* of its largest device-local heap */
 } mxd_vulkan_device;
 
+/* What is known of a device beyond that: kernels' variants, limits, queues, memory, cache. */
+typedef struct mxd_vulkan_fact {
+    const char *name; /* a word, static */
+    char text[320];   /* one line */
+} mxd_vulkan_fact;
+
+#define MXD_VULKAN_NUM_FACTS 8
+
+typedef struct mxd_vulkan_facts {
+    mxd_vulkan_fact facts[MXD_VULKAN_NUM_FACTS];
+    uint32_t num_facts;
+} mxd_vulkan_facts;
+
 /* Writes at most capacity devices, returns how many there are; 0 also where there is no Vulkan at all. */
 uint32_t mxd_vulkan_devices(mxd_vulkan_device *devices, uint32_t capacity);
+/* The same with the facts of those that are usable (of others num_facts is 0). */
+uint32_t mxd_vulkan_devices_in_full(mxd_vulkan_device *devices, mxd_vulkan_facts *facts, uint32_t capacity);
 
 #endif

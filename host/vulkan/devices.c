@@ -278,7 +278,7 @@ static VkResult enumerate(VkInstance instance, VkPhysicalDevice **handles, uint3
     return result == VK_INCOMPLETE ? VK_SUCCESS : result;
 }
 
-uint32_t mxd_vulkan_devices(mxd_vulkan_device *devices, uint32_t capacity)
+uint32_t mxd_vulkan_devices_in_full(mxd_vulkan_device *devices, mxd_vulkan_facts *facts, uint32_t capacity)
 {
     mxd_vulkan_instance instance;
     if (mxd_vulkan_instance_init(&instance) != VK_SUCCESS)
@@ -297,10 +297,19 @@ uint32_t mxd_vulkan_devices(mxd_vulkan_device *devices, uint32_t capacity)
             devices[i].usable = false;
             copy_text(devices[i].remark, sizeof devices[i].remark, "MXD_VULKAN_LIMITS cannot be read");
         }
+        if (facts)
+            facts[i].num_facts = 0;
+        if (facts && devices[i].usable)
+            mxd_vulkan_find_facts(handles[i], &limits, physical.queue_family, &facts[i]);
     }
     free(handles);
     mxd_vulkan_instance_finish(&instance);
     return count;
+}
+
+uint32_t mxd_vulkan_devices(mxd_vulkan_device *devices, uint32_t capacity)
+{
+    return mxd_vulkan_devices_in_full(devices, NULL, capacity);
 }
 
 /* ---- The device of a backend --------------------------------------------- */

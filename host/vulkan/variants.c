@@ -66,7 +66,7 @@ mxd_vulkan_convolve_variant mxd_vulkan_choose_convolve(const mxd_vulkan_limits *
     for (; log2_size < MXD_CONVOLVE_MAX_LOG2_SIZE; log2_size++) {
         uint32_t next = 2u << log2_size;
         if (next > limits->partition)
-            bound = "enough";
+            bound = "longer ones gain little";
         else if (next * 4 > limits->shared_bytes)
             bound = "limited by shared memory";
         else if (next / MXD_CONVOLVE_POINTS > limits->workgroup)

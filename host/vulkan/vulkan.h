@@ -1,6 +1,6 @@
 /*
  * What the files of this folder share: the device with its limits (instance.c,
- * devices.c), memory (memory.c), pipelines (pipelines.c, variants.c), and the backend with
+ * devices.c), memory (memory.c), pipelines (pipelines.c, variants.c, facts.c), and the backend with
  * its steps and blocks (backend.c, blocks.c; eq.c, convolve.c, mix.c).
  *
  * All functions that return mxd_result add the problem that they failed of.
@@ -115,6 +115,10 @@ mxd_vulkan_eq_variant mxd_vulkan_choose_eq(const mxd_vulkan_limits *limits, mxd_
 mxd_vulkan_convolve_variant mxd_vulkan_choose_convolve(const mxd_vulkan_limits *limits, uint32_t block_frames,
                                                        mxd_vulkan_reason *reason);
 mxd_vulkan_mix_variant mxd_vulkan_choose_mix(const mxd_vulkan_limits *limits, mxd_vulkan_reason *reason);
+
+/* facts.c; queue_family: the one that is used. */
+void mxd_vulkan_find_facts(VkPhysicalDevice physical, const mxd_vulkan_limits *limits, int queue_family,
+                           mxd_vulkan_facts *facts);
 
 /* ---- Memory -------------------------------------------------------------- */
 
