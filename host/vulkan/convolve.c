@@ -633,6 +633,8 @@ mxd_result mxd_vulkan_add_convolve(mxd_backend *base, const mxd_convolve_row *ro
                                    backend->context.limits.range_bytes);
     if (result == MXD_OK)
         result = add_rows(step, rows);
+    if (result == MXD_OK)
+        result = mxd_response_set_transform(&step->responses, base->params.num_threads);
     if (result != MXD_OK)
         goto fail;
     result = place_rings(backend, step);
