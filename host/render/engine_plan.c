@@ -9,7 +9,6 @@
 #define LARGEST_DEFAULT_BLOCK (1u << 16)
 #define SMALLEST_BLOCK (1u << 10)
 #define LARGEST_BLOCK (1u << 20)
-#define MAX_DEVICES 16
 
 uint32_t mxd_plan_output_lanes(const mxd_graph *graph)
 {
@@ -97,22 +96,6 @@ static mxd_result choose_deliverables(const mxd_session *session, const mxd_rend
 
 /* ---- Backend ---- */
 
-/* A discrete GPU if there is one, else any that is no software; MXD_NO_INDEX = none. */
-static uint32_t find_real_gpu(void)
-{
-    mxd_vulkan_device devices[MAX_DEVICES];
-    uint32_t count = mxd_vulkan_devices(devices, MAX_DEVICES), found = MXD_NO_INDEX;
-    for (uint32_t i = 0; i < count && i < MAX_DEVICES; i++) {
-        if (!devices[i].usable || devices[i].software)
-            continue;
-        if (devices[i].discrete)
-            return i;
-        if (found == MXD_NO_INDEX)
-            found = i;
-    }
-    return found;
-}
-
 /* Destroys the backend; what it said goes to the caller, or (forget) nowhere. */
 static void drop_backend(mxd_plan *plan, bool forget)
 {
@@ -183,17 +166,20 @@ static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options,
 static mxd_result choose_backend(mxd_plan *plan, const mxd_render_options *options)
 {
     uint32_t device = options->device;
+    mxd_vulkan_drivers *drivers = NULL;
     plan->kind = options->backend;
     if (plan->kind == MXD_BACKEND_AUTO) {
-        uint32_t gpu = options->device_given ? options->device : find_real_gpu();
-        plan->kind = gpu == MXD_NO_INDEX ? MXD_BACKEND_CPU : MXD_BACKEND_VULKAN;
-        device = gpu == MXD_NO_INDEX ? 0 : gpu;
+        uint32_t gpu = options->device_given ? options->device : mxd_vulkan_find_gpu(&drivers);
+        plan->kind = gpu == UINT32_MAX ? MXD_BACKEND_CPU : MXD_BACKEND_VULKAN;
+        device = gpu == UINT32_MAX ? 0 : gpu;
     }
     /* One block is decoded and one encoded while others compute; the CPU computes one at a time. */
     plan->blocks_in_flight = plan->kind == MXD_BACKEND_VULKAN ? 2 : 1;
     plan->num_source_slots = plan->blocks_in_flight + 1;
     plan->num_output_slots = plan->blocks_in_flight + 1;
-    return fit_backend(plan, options, device);
+    mxd_result result = fit_backend(plan, options, device);
+    mxd_vulkan_drivers_release(drivers);
+    return result;
 }
 
 mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options *options, mxd_problems *problems,

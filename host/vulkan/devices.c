@@ -278,14 +278,12 @@ static VkResult enumerate(VkInstance instance, VkPhysicalDevice **handles, uint3
     return result == VK_INCOMPLETE ? VK_SUCCESS : result;
 }
 
-uint32_t mxd_vulkan_devices_in_full(mxd_vulkan_device *devices, mxd_vulkan_facts *facts, uint32_t capacity)
+static uint32_t list_devices(VkInstance instance, mxd_vulkan_device *devices, mxd_vulkan_facts *facts,
+                             uint32_t capacity)
 {
-    mxd_vulkan_instance instance;
-    if (mxd_vulkan_instance_init(&instance) != VK_SUCCESS)
-        return 0;
     VkPhysicalDevice *handles;
     uint32_t count;
-    if (enumerate(instance.instance, &handles, &count) != VK_SUCCESS)
+    if (enumerate(instance, &handles, &count) != VK_SUCCESS)
         count = 0;
     for (uint32_t i = 0; i < count && i < capacity; i++) {
         physical_device physical;
@@ -303,6 +301,15 @@ uint32_t mxd_vulkan_devices_in_full(mxd_vulkan_device *devices, mxd_vulkan_facts
             mxd_vulkan_find_facts(handles[i], &limits, physical.queue_family, &facts[i]);
     }
     free(handles);
+    return count;
+}
+
+uint32_t mxd_vulkan_devices_in_full(mxd_vulkan_device *devices, mxd_vulkan_facts *facts, uint32_t capacity)
+{
+    mxd_vulkan_instance instance;
+    if (mxd_vulkan_instance_init(&instance) != VK_SUCCESS)
+        return 0;
+    uint32_t count = list_devices(instance.instance, devices, facts, capacity);
     mxd_vulkan_instance_finish(&instance);
     return count;
 }
@@ -310,6 +317,48 @@ uint32_t mxd_vulkan_devices_in_full(mxd_vulkan_device *devices, mxd_vulkan_facts
 uint32_t mxd_vulkan_devices(mxd_vulkan_device *devices, uint32_t capacity)
 {
     return mxd_vulkan_devices_in_full(devices, NULL, capacity);
+}
+
+/* ---- The device of `auto` ------------------------------------------------ */
+
+#define MAX_DEVICES 16
+
+struct mxd_vulkan_drivers {
+    mxd_vulkan_instance instance;
+};
+
+uint32_t mxd_vulkan_find_gpu(mxd_vulkan_drivers **drivers)
+{
+    mxd_vulkan_device devices[MAX_DEVICES];
+    uint32_t found = UINT32_MAX;
+    *drivers = NULL;
+    if (!mxd_gpu_is_possible(""))
+        return UINT32_MAX;
+    mxd_vulkan_drivers *held = calloc(1, sizeof *held);
+    if (!held || mxd_vulkan_instance_init(&held->instance) != VK_SUCCESS) {
+        free(held);
+        return UINT32_MAX;
+    }
+    uint32_t count = list_devices(held->instance.instance, devices, NULL, MAX_DEVICES);
+    for (uint32_t i = 0; i < count && i < MAX_DEVICES; i++) {
+        if (!devices[i].usable || devices[i].software)
+            continue;
+        if (found == UINT32_MAX || (devices[i].discrete && !devices[found].discrete))
+            found = i;
+    }
+    if (found == UINT32_MAX)
+        mxd_vulkan_drivers_release(held);
+    else
+        *drivers = held;
+    return found;
+}
+
+void mxd_vulkan_drivers_release(mxd_vulkan_drivers *drivers)
+{
+    if (!drivers)
+        return;
+    mxd_vulkan_instance_finish(&drivers->instance);
+    free(drivers);
 }
 
 /* ---- The device of a backend --------------------------------------------- */
