@@ -1,7 +1,8 @@
 /*
  * What the files of this folder share: the device with its limits (instance.c,
- * devices.c), memory (memory.c), pipelines (pipelines.c, variants.c, facts.c), and the backend with
- * its steps and blocks (backend.c, blocks.c; eq.c, convolve.c, mix.c).
+ * devices.c, facts.c), memory (memory.c), pipelines (pipelines.c, variants.c),
+ * and the backend with its steps and blocks (backend.c, blocks.c; eq.c,
+ * convolve.c, mix.c).
  *
  * All functions that return mxd_result add the problem that they failed of.
  */
