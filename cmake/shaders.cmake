@@ -38,12 +38,20 @@ function(mxd_shader module source)
 endfunction()
 
 mxd_shader(eq eq.comp)
+mxd_shader(eq_subgroups eq.comp -DEQ_SUBGROUPS)
 mxd_shader(mix mix.comp)
 mxd_shader(unpack unpack.comp)
-# One module for each length of partition (2^8 to 2^12 samples): loops over registers need constant bounds.
-foreach(log2_size RANGE 8 12)
-  mxd_shader(convolve_forward_${log2_size} convolve.comp -DCONVOLVE_FORWARD -DCONVOLVE_LOG2_SIZE=${log2_size})
-  mxd_shader(convolve_inverse_${log2_size} convolve.comp -DCONVOLVE_INVERSE -DCONVOLVE_LOG2_SIZE=${log2_size})
+# One module for each length of partition (2^8 to 2^13 samples): loops over registers need constant bounds. The longer
+# ones (once more) with half the shared memory (shaders/convolve.h).
+foreach(direction FORWARD INVERSE)
+  string(TOLOWER ${direction} name)
+  foreach(log2_size RANGE 8 12)
+    mxd_shader(convolve_${name}_${log2_size} convolve.comp -DCONVOLVE_${direction} -DCONVOLVE_LOG2_SIZE=${log2_size})
+  endforeach()
+  foreach(log2_size RANGE 12 13)
+    mxd_shader(convolve_${name}_split_${log2_size} convolve.comp -DCONVOLVE_${direction}
+      -DCONVOLVE_LOG2_SIZE=${log2_size} -DCONVOLVE_SPLIT)
+  endforeach()
 endforeach()
 mxd_shader(convolve_multiply convolve.comp -DCONVOLVE_MULTIPLY)
 

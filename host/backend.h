@@ -309,7 +309,40 @@ typedef struct mxd_vulkan_device {
     uint64_t memory_bytes;    /* of its largest device-local heap */
 } mxd_vulkan_device;
 
+/* What is known of a device beyond that: kernels' variants, limits, queues, memory, cache. */
+typedef struct mxd_vulkan_fact {
+    const char *name; /* a word, static */
+    char text[320];   /* one line */
+} mxd_vulkan_fact;
+
+#define MXD_VULKAN_NUM_FACTS 8
+
+typedef struct mxd_vulkan_facts {
+    mxd_vulkan_fact facts[MXD_VULKAN_NUM_FACTS];
+    uint32_t num_facts;
+} mxd_vulkan_facts;
+
 /* Writes at most capacity devices, returns how many there are; 0 also where there is no Vulkan at all. */
 uint32_t mxd_vulkan_devices(mxd_vulkan_device *devices, uint32_t capacity);
+/* The same with the facts of those that are usable (of others num_facts is 0). */
+uint32_t mxd_vulkan_devices_in_full(mxd_vulkan_device *devices, mxd_vulkan_facts *facts, uint32_t capacity);
+
+/*
+ * Whether a GPU may be there (on Linux: device nodes, or drivers named in the environment), without a look at Vulkan.
+ * root: "", or for tests a folder that stands for the root of the file system.
+ */
+bool mxd_gpu_is_possible(const char *root);
+
+/* Vulkan's drivers, held in memory from one call to the next. */
+typedef struct mxd_vulkan_drivers mxd_vulkan_drivers;
+
+/*
+ * The device that `auto` takes: a discrete GPU if there is one, else any usable one that is no software; UINT32_MAX
+ * where there is none. Where there is one, *drivers holds its driver until it is released, so that the backend that is
+ * made next need not load it again; else it is NULL.
+ */
+uint32_t mxd_vulkan_find_gpu(mxd_vulkan_drivers **drivers);
+/* Accepts NULL. */
+void mxd_vulkan_drivers_release(mxd_vulkan_drivers *drivers);
 
 #endif

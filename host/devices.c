@@ -13,6 +13,8 @@ typedef struct device_list {
     mxd_devices list;
     mxd_device devices[1 + MAX_VULKAN_DEVICES];
     mxd_vulkan_device vulkan[MAX_VULKAN_DEVICES];
+    mxd_vulkan_facts vulkan_facts[MAX_VULKAN_DEVICES];
+    mxd_device_fact facts[MAX_VULKAN_DEVICES][MXD_VULKAN_NUM_FACTS];
     char cpu_name[128];
 } device_list;
 
@@ -42,14 +44,18 @@ mxd_result mxd_devices_list(mxd_problems *problems, mxd_devices **out)
     read_cpu_name(all->cpu_name, sizeof all->cpu_name);
     all->devices[0] = (mxd_device){.backend = MXD_BACKEND_CPU, .name = all->cpu_name, .driver = mxd_cpu_best()->simd,
                                    .usable = true, .remark = ""};
-    uint32_t count = mxd_vulkan_devices(all->vulkan, MAX_VULKAN_DEVICES);
+    uint32_t count = mxd_vulkan_devices_in_full(all->vulkan, all->vulkan_facts, MAX_VULKAN_DEVICES);
     if (count > MAX_VULKAN_DEVICES)
         count = MAX_VULKAN_DEVICES;
     for (uint32_t i = 0; i < count; i++) {
         const mxd_vulkan_device *device = &all->vulkan[i];
+        const mxd_vulkan_facts *facts = &all->vulkan_facts[i];
+        for (uint32_t f = 0; f < facts->num_facts; f++)
+            all->facts[i][f] = (mxd_device_fact){.name = facts->facts[f].name, .text = facts->facts[f].text};
         all->devices[1 + i] = (mxd_device){.backend = MXD_BACKEND_VULKAN, .index = i, .name = device->name,
                                            .driver = device->driver, .software = device->software,
-                                           .usable = device->usable, .remark = device->remark};
+                                           .usable = device->usable, .remark = device->remark,
+                                           .facts = all->facts[i], .num_facts = facts->num_facts};
     }
     all->list = (mxd_devices){.devices = all->devices, .num_devices = 1 + count};
     *out = &all->list;

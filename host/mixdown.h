@@ -240,6 +240,12 @@ void mxd_measure_result_destroy(mxd_measure_result *result);
 
 /* ---- Devices ------------------------------------------------------------ */
 
+/* One fact about a device: "convolve" and which variant of that kernel it runs and why; "memory" and its heaps. */
+typedef struct mxd_device_fact {
+    const char *name;      /* a word */
+    const char *text;      /* plain English, one line */
+} mxd_device_fact;
+
 typedef struct mxd_device {
     mxd_backend_kind backend;
     uint32_t index;        /* for mxd_render_options.device; 0 for the CPU */
@@ -248,6 +254,8 @@ typedef struct mxd_device {
     bool software;         /* a Vulkan device that is the CPU in disguise */
     bool usable;           /* it can render */
     const char *remark;    /* why it is not usable, or what limits it; "" = nothing */
+    const mxd_device_fact *facts;
+    size_t num_facts;
 } mxd_device;
 
 typedef struct mxd_devices {

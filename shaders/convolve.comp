@@ -1,5 +1,5 @@
-// The convolver (see convolve.h). Compiled with CONVOLVE_FORWARD or CONVOLVE_INVERSE and CONVOLVE_LOG2_SIZE, or with
-// CONVOLVE_MULTIPLY.
+// The convolver (see convolve.h). Compiled with CONVOLVE_FORWARD or CONVOLVE_INVERSE, CONVOLVE_LOG2_SIZE and perhaps
+// CONVOLVE_SPLIT, or with CONVOLVE_MULTIPLY.
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -91,14 +91,23 @@ const uint THREADS = SIZE / MXD_CONVOLVE_POINTS;
 layout(local_size_x = (1 << CONVOLVE_LOG2_SIZE) / MXD_CONVOLVE_POINTS) in;
 layout(std430, set = 0, binding = MXD_CONVOLVE_BINDING_TWIDDLES) readonly buffer Twiddles { vec2 twiddles[]; };
 
+// place(i): where point i lies. Passes write 8 and 64 apart, which would meet in few of shared memory's 32 banks of 4
+// bytes; exchanged like this, consecutive invocations meet different ones, and no padding is needed.
+#ifdef CONVOLVE_SPLIT // real parts first, then imaginary ones, in half the memory
+shared float points[SIZE];
+
+uint place(uint i)
+{
+    return i ^ ((i >> 5) & 7) ^ (((i >> 6) & 3) << 3);
+}
+#else
 shared vec2 points[SIZE];
 
-// Where point i lies: the first passes write 8 apart, which would meet in two of shared memory's banks (32 of 4
-// bytes); exchanged like this, consecutive invocations always meet different ones, and no padding is needed.
 uint place(uint i)
 {
     return i ^ ((i >> 4) & 15);
 }
+#endif
 
 vec2 times(vec2 a, vec2 b)
 {
@@ -155,20 +164,56 @@ void transform8(inout vec2 v[8])
 }
 
 const int NUM_PASSES = (CONVOLVE_LOG2_SIZE + 2) / 3;
-// Passes of radix 8 first, then of radix 4: 8 = 3+3+2, 9 = 3+3+3, 10 = 3+3+2+2, 11 = 3+3+3+2, 12 = 3+3+3+3.
+// Passes of radix 8 first, then of radix 4: 8 = 3+3+2, 9 = 3+3+3, 10 = 3+3+2+2, 11 = 3+3+3+2, 12 = 3+3+3+3,
+// 13 = 3+3+3+2+2.
 const int NUM_RADIX4 = 3 * NUM_PASSES - CONVOLVE_LOG2_SIZE;
 
+// v[m] goes to point to[m]; then a[m] becomes point from_a[m], b[m] point from_b[m].
+void exchange(const vec2 v[8], const uint to[8], const uint from_a[8], const uint from_b[8], out vec2 a[8],
+              out vec2 b[8])
+{
+#ifdef CONVOLVE_SPLIT
+    [[unroll]] for (uint m = 0; m < 8; m++)
+        points[place(to[m])] = v[m].x;
+    barrier();
+    [[unroll]] for (uint m = 0; m < 8; m++) {
+        a[m].x = points[place(from_a[m])];
+        b[m].x = points[place(from_b[m])];
+    }
+    barrier();
+    [[unroll]] for (uint m = 0; m < 8; m++)
+        points[place(to[m])] = v[m].y;
+    barrier();
+    [[unroll]] for (uint m = 0; m < 8; m++) {
+        a[m].y = points[place(from_a[m])];
+        b[m].y = points[place(from_b[m])];
+    }
+#else
+    [[unroll]] for (uint m = 0; m < 8; m++)
+        points[place(to[m])] = v[m];
+    barrier();
+    [[unroll]] for (uint m = 0; m < 8; m++) {
+        a[m] = points[place(from_a[m])];
+        b[m] = points[place(from_b[m])];
+    }
+#endif
+}
+
 // Stockham's transform (Govindaraju et al., "High performance discrete Fourier transforms on graphics processors",
-// 2008): v[m] is point j + m THREADS on entry, the result is in points[], in order of place(), after a barrier.
-void transform(inout vec2 v[8], uint j)
+// 2008): v[m] is point j + m THREADS on entry; on return it is point to[m] of the result.
+void transform(inout vec2 v[8], uint j, out uint to[8])
 {
     uint done = 1; // product of the radices so far
+    uint own[8];
+    [[unroll]] for (uint m = 0; m < 8; m++)
+        own[m] = j + m * THREADS;
     [[unroll]] for (int pass = 0; pass < NUM_PASSES; pass++) {
         if (pass > 0) {
+            vec2 next[8];
+            vec2 unused[8];
+            exchange(v, to, own, own, next, unused);
             barrier();
-            [[unroll]] for (uint m = 0; m < 8; m++)
-                v[m] = points[place(j + m * THREADS)];
-            barrier();
+            v = next;
         }
         if (pass < NUM_PASSES - NUM_RADIX4) {
             const uint k = j % done;
@@ -177,9 +222,9 @@ void transform(inout vec2 v[8], uint j)
                     v[r] = times(v[r], twiddles[k * r * (2 * SIZE / (8 * done))]);
             }
             transform8(v);
-            const uint to = (j / done) * done * 8 + k;
+            const uint first = (j / done) * done * 8 + k;
             [[unroll]] for (uint r = 0; r < 8; r++)
-                points[place(to + r * done)] = v[r];
+                to[r] = first + r * done;
             done *= 8;
         } else {
             [[unroll]] for (uint b = 0; b < 2; b++) {
@@ -188,14 +233,13 @@ void transform(inout vec2 v[8], uint j)
                 [[unroll]] for (uint r = 1; r < 4; r++)
                     v[2 * r + b] = times(v[2 * r + b], twiddles[k * r * (2 * SIZE / (4 * done))]);
                 transform4(v[b], v[2 + b], v[4 + b], v[6 + b]);
-                const uint to = (jb / done) * done * 4 + k;
+                const uint first = (jb / done) * done * 4 + k;
                 [[unroll]] for (uint r = 0; r < 4; r++)
-                    points[place(to + r * done)] = v[2 * r + b];
+                    to[2 * r + b] = first + r * done;
             }
             done *= 4;
         }
     }
-    barrier();
 }
 
 #ifdef CONVOLVE_FORWARD
@@ -218,7 +262,11 @@ vec2 load_lane(uint lane, uint pair)
 // Workgroups: x = window, y = input.
 void main()
 {
-    mxd_poison(points, SIZE);
+    #ifdef CONVOLVE_SPLIT
+    mxd_poison(float, points, SIZE);
+#else
+    mxd_poison(vec2, points, SIZE);
+#endif
     const uint j = mxd_invocation;
     const uint window = gl_WorkGroupID.x;
     const mxd_convolve_input_data from = inputs[push.first_input + gl_WorkGroupID.y];
@@ -240,15 +288,22 @@ void main()
         if (window + 1 == push.num_windows)
             history[from.history_write * (SIZE / 2) + pair] = v[m];
     }
-    transform(v, j);
+    uint at[8], own[8], mirrored[8];
+    vec2 bins[8], mirror[8];
+    transform(v, j, at);
+    [[unroll]] for (uint m = 0; m < 8; m++) {
+        own[m] = j + m * THREADS;
+        mirrored[m] = (SIZE - own[m]) % SIZE;
+    }
+    exchange(v, at, own, mirrored, bins, mirror);
 
     uint slot = from.head + window;
     slot = slot >= from.num_slots ? slot - from.num_slots : slot;
     const uint to = (from.first_slot + slot) * SIZE;
     [[unroll]] for (uint m = 0; m < 8; m++) {
         const uint k = j + m * THREADS;
-        const vec2 a = points[place(k)];
-        const vec2 b = points[place((SIZE - k) % SIZE)];
+        const vec2 a = bins[m];
+        const vec2 b = mirror[m];
         // Twice the transforms of the even and of the odd samples.
         const vec2 even = vec2(a.x + b.x, a.y - b.y);
         const vec2 odd = quarter_turn(vec2(a.x - b.x, a.y + b.y));
@@ -267,7 +322,11 @@ layout(std430, set = 0, binding = MXD_CONVOLVE_BINDING_SUMS) readonly buffer Sum
 // Workgroups: x = window, y = output.
 void main()
 {
-    mxd_poison(points, SIZE);
+    #ifdef CONVOLVE_SPLIT
+    mxd_poison(float, points, SIZE);
+#else
+    mxd_poison(vec2, points, SIZE);
+#endif
     const uint j = mxd_invocation;
     const uint window = gl_WorkGroupID.x;
     const uint from = (gl_WorkGroupID.y * push.num_windows + window) * SIZE;
@@ -287,12 +346,16 @@ void main()
         // even + i odd; real and imaginary part exchanged make the transform the inverse one.
         v[m] = vec2(even.y + odd.x, even.x - odd.y);
     }
-    transform(v, j);
+    uint at[8], own[8];
+    vec2 samples[8], unused[8];
+    transform(v, j, at);
+    [[unroll]] for (uint m = 0; m < 8; m++)
+        own[m] = j + m * THREADS;
+    exchange(v, at, own, own, samples, unused);
 
     const mxd_convolve_output_data to = outputs[push.first_output + gl_WorkGroupID.y];
     [[unroll]] for (uint m = 4; m < 8; m++) { // the first half has wrapped around
-        const vec2 two = points[place(j + m * THREADS)];
-        output_lanes[to.lane * (push.lane_frames / 2) + window * (SIZE / 2) + j + (m - 4) * THREADS] = two.yx;
+        output_lanes[to.lane * (push.lane_frames / 2) + window * (SIZE / 2) + j + (m - 4) * THREADS] = samples[m].yx;
     }
 }
 

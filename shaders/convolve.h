@@ -13,6 +13,12 @@
  *             response spectrum times the input's spectrum as many windows ago;
  *   inverse   the last P samples of each transform, to the output's lane.
  * Spectra are not scaled on the way; the responses carry all factors.
+ *
+ * A transform's passes exchange their points through shared memory: whole ones
+ * (8 P bytes), or in a second variant, "split", first all real and then all
+ * imaginary parts (4 P bytes, twice the barriers), for longer partitions than
+ * shared memory would hold otherwise: with 16 KiB up to 2^12, with 32 KiB up to
+ * 2^13. More would need workgroups beyond 1024, so 48 or 64 KiB gain nothing.
  */
 #ifndef MXD_SHADERS_CONVOLVE_H
 #define MXD_SHADERS_CONVOLVE_H
@@ -20,7 +26,9 @@
 #include "types.h"
 
 #define MXD_CONVOLVE_MIN_LOG2_SIZE 8   /* of P */
-#define MXD_CONVOLVE_MAX_LOG2_SIZE 12
+#define MXD_CONVOLVE_MAX_LOG2_SIZE 13
+#define MXD_CONVOLVE_MAX_WHOLE_LOG2_SIZE 12 /* of transforms that are not split */
+#define MXD_CONVOLVE_MIN_SPLIT_LOG2_SIZE 12 /* of those that are: shorter ones fit 16 KiB whole */
 #define MXD_CONVOLVE_POINTS 8          /* complex points an invocation of forward and inverse */
 #define MXD_CONVOLVE_WINDOWS 8         /* windows an invocation of multiply: each response value is read once for all */
 #define MXD_CONVOLVE_INNER 16          /* partitions summed before they join the sum: shorter sums round less */

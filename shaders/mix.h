@@ -5,7 +5,10 @@
  * Gains are pairs of floats (value and what the value lost), products keep
  * their rounding error and so does the sum: the result is the exact sum rounded
  * once or nearly so, whatever the number of edges. The arithmetic hides
- * behind the reads of the input lanes on any real GPU.
+ * behind the reads of the input lanes on any real GPU: about 25 operations a
+ * sample of 4 bytes. There is no variant in float64: where doubles run at half
+ * the rate the reads bind both; where they run at a 32nd or 64th, two of them
+ * (a product and a sum) cost more than the 25.
  */
 #ifndef MXD_SHADERS_MIX_H
 #define MXD_SHADERS_MIX_H

@@ -26,13 +26,13 @@ typedef struct mxd_vec4 {
 #ifdef VULKAN
 #ifdef MXD_POISON_SHARED
 #define mxd_invocation (gl_WorkGroupSize.x - 1u - gl_LocalInvocationID.x)
-#define mxd_poison(array, size)                                                     \
+#define mxd_poison(type, array, size)                                               \
     for (uint mxd_n = mxd_invocation; mxd_n < (size); mxd_n += gl_WorkGroupSize.x) \
-        array[mxd_n] = vec2(uintBitsToFloat(0x7fc00000u));                          \
+        array[mxd_n] = type(uintBitsToFloat(0x7fc00000u));                          \
     barrier()
 #else
 #define mxd_invocation gl_LocalInvocationID.x
-#define mxd_poison(array, size)
+#define mxd_poison(type, array, size)
 #endif
 #endif
 

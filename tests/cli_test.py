@@ -185,6 +185,80 @@ class Cli(unittest.TestCase):
         self.assertEqual(done.returncode, 0)
         self.assertIn("no Vulkan device", done.stdout)
 
+    def usable_vulkan_device(self, **environment):
+        """The first usable one as `devices --json` shows it, and its environment."""
+        environment = {**os.environ, "XDG_CACHE_HOME": self.path("cache"), **environment}
+        done = self.run_it("devices", "--json", env=environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        devices = json.loads(done.stdout)
+        self.assertEqual(devices[0]["backend"], "cpu")
+        for device in devices[1:]:
+            if device["usable"]:
+                return device, environment
+        self.skipTest("no usable Vulkan device")
+
+    def test_devices_tells_variants_and_why(self):
+        device, environment = self.usable_vulkan_device()
+        self.assertEqual(list(device["facts"]),
+                         ["eq", "convolve", "mix", "limits", "queues", "memory", "timestamps", "pipelines"])
+        text = self.run_it("devices", env=environment).stdout
+        for name, fact in device["facts"].items():
+            self.assertTrue(fact, name)
+            self.assertIn(f"    {name:<11} {fact}\n", text)
+        self.assertRegex(device["facts"]["queues"], r"family \d+: \d+, .*compute.* \(used\)")
+        self.assertRegex(device["facts"]["memory"], r"heap 0: \d+ MiB")
+        self.assertIn("KiB of shared memory", device["facts"]["limits"])
+        cases = [
+            ("subgroup=0", "eq", "256 invocations, scan through shared memory"),
+            ("workgroup=128", "eq", "128 invocations, scan through "),
+            ("shared=32768", "convolve", "512 invocations exchange whole points through 32 KiB"),
+            ("shared=16384", "convolve", "512 invocations exchange real and imaginary parts in turn through 16 KiB"),
+            ("partition=8192,shared=32768", "convolve",
+             "8192 frames (the longest there are; blocks of 65536), transforms of 1024 invocations exchange real"),
+            ("shared=16384,workgroup=128", "convolve", "1024 frames (limited by the size of workgroups"),
+            ("partition=512", "convolve", "512 frames (longer ones gain little"),
+            ("workgroup=128", "mix", "128 invocations"),
+        ]
+        for limits, kernel, words in cases:
+            with self.subTest(limits=limits):
+                device, _ = self.usable_vulkan_device(MXD_VULKAN_LIMITS=limits)
+                self.assertIn(words, device["facts"][kernel])
+
+    def test_pipelines_are_cached(self):
+        device, environment = self.usable_vulkan_device()
+        self.assertEqual(device["facts"]["pipelines"], "none cached yet in " + self.path("cache/mixdown"))
+        arguments = ("render", self.write(session()), "--backend", "vulkan", "--device", str(device["device"]))
+
+        def render(**changes):
+            done = self.run_it(*arguments, env={**environment, **changes})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(self.path("out.wav"), "rb") as file:
+                return file.read()
+
+        first = render()
+        files = os.listdir(self.path("cache/mixdown"))
+        self.assertEqual(len(files), 1)
+        cached = os.path.join(self.path("cache/mixdown"), files[0])
+        self.assertEqual(os.stat(cached).st_mode & 0o777, 0o600)
+        with open(cached, "rb") as file:
+            whole = file.read()
+        device, _ = self.usable_vulkan_device()
+        self.assertRegex(device["facts"]["pipelines"], r"^[1-9]\d* bytes cached in ")
+        for damaged in (whole[:-1], whole[:40], b"", whole[:-1] + bytes([whole[-1] ^ 1]), bytes(100000)):
+            with open(cached, "wb") as file:
+                file.write(damaged)
+            device, _ = self.usable_vulkan_device()
+            self.assertIn("none cached", device["facts"]["pipelines"])
+            self.assertEqual(render(), first)
+            with open(cached, "rb") as file:
+                self.assertEqual(file.read(), whole, "a damaged file is written anew")
+        shutil.rmtree(self.path("cache"))
+        self.assertEqual(render(MXD_CACHE="off"), first)
+        self.assertFalse(os.path.exists(self.path("cache/mixdown")))
+        shutil.rmtree(self.path("cache"), ignore_errors=True) # what the driver itself keeps
+        open(self.path("cache"), "w").close()
+        self.assertEqual(render(), first) # no folder can be made there
+
     def test_vulkan_without_a_device_fails_clearly(self):
         done = self.run_it("render", self.write(session()), "--backend", "vulkan",
                            env={**os.environ, "VK_DRIVER_FILES": "/nowhere.json", "VK_ICD_FILENAMES": "/nowhere.json"})

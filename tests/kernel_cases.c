@@ -42,6 +42,7 @@ const kernel_case kernel_test_cases[] = {
     {"33 into 3, own responses", KERNEL_CONVOLVE, SIGNAL_NOISE, 512, 3001, 2, 33, 3, 701, 5, CASE_DENSE},
     {"one response, own gains", KERNEL_CONVOLVE, SIGNAL_NOISE, 1024, 9001, 2, 5, 7, 3001, 300, CASE_SHARED},
     {"many inputs, own gains, bursts", KERNEL_CONVOLVE, SIGNAL_BURSTS, 2048, 8192, 1, 40, 3, 5000, 0, CASE_SHARED | CASE_RESTARTS},
+    {"long blocks", KERNEL_CONVOLVE, SIGNAL_NOISE, 65536, 80021, 1, 1, 2, 20011, 77, 0},
     {"a second of hall", KERNEL_CONVOLVE, SIGNAL_NOISE, 16384, 40009, 1, 1, 2, 48000, 960, 0},
 
     {"one frame", KERNEL_MIX, SIGNAL_IMPULSES, 256, 1, 0, 1, 1, 0, 0, 0},

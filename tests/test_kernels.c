@@ -184,16 +184,23 @@ static void test_cpu_variants(void **state)
     }
 }
 
+/* With every variant of the kernels (host/vulkan/variants.c) that limits lead to. */
 static void test_vulkan(void **state)
 {
     (void)state;
+    static const char *const limits[] = {"", "subgroup=0,shared=16384", "shared=16384,workgroup=128", "partition=8192"};
     mxd_vulkan_device devices[8];
     uint32_t count = mxd_vulkan_devices(devices, 8), tested = 0;
     for (uint32_t i = 0; i < count && i < 8; i++) {
         if (!devices[i].usable)
             continue;
-        print_message("%s, %s\n", devices[i].name, devices[i].driver);
-        assert_int_equal(count_failures(devices[i].name, mxd_backend_vulkan_create, 0, i), 0);
+        for (size_t l = 0; l < sizeof limits / sizeof *limits; l++) {
+            print_message("%s, %s, limits '%s'\n", devices[i].name, devices[i].driver, limits[l]);
+            assert_int_equal(setenv("MXD_VULKAN_LIMITS", limits[l], 1), 0);
+            int failures = count_failures(devices[i].name, mxd_backend_vulkan_create, 0, i);
+            unsetenv("MXD_VULKAN_LIMITS");
+            assert_int_equal(failures, 0);
+        }
         tested++;
     }
     if (tested == 0) {

@@ -416,9 +416,11 @@ static void test_modules(void **state)
             fail_msg("mix: %u operations are NoContraction, %u are not; all have to be", m.num_exact, m.num_inexact);
         free(m.ids);
     }
-    assert_int_equal(num_modules[0], 1);
+    assert_int_equal(num_modules[0], 2); /* with and without subgroups */
     assert_int_equal(num_modules[1], 1);
-    assert_int_equal(num_modules[2], 2 * (MXD_CONVOLVE_MAX_LOG2_SIZE - MXD_CONVOLVE_MIN_LOG2_SIZE + 1) + 1);
+    uint32_t num_whole = MXD_CONVOLVE_MAX_WHOLE_LOG2_SIZE - MXD_CONVOLVE_MIN_LOG2_SIZE + 1;
+    uint32_t num_split = MXD_CONVOLVE_MAX_LOG2_SIZE - MXD_CONVOLVE_MIN_SPLIT_LOG2_SIZE + 1;
+    assert_int_equal(num_modules[2], 2 * (num_whole + num_split) + 1);
     assert_int_equal(num_modules[3], 1);
 }
 

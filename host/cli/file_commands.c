@@ -100,26 +100,59 @@ int cli_measure(const cli_options *options)
     return code;
 }
 
+static void print_device(const mxd_device *device)
+{
+    if (device->backend == MXD_BACKEND_VULKAN)
+        printf("vulkan --device %u  ", device->index);
+    else
+        printf("cpu                ");
+    printf("%s  (%s)%s%s%s%s\n", device->name, device->driver, device->software ? "  software" : "",
+           device->usable ? "" : "  not usable", device->remark[0] ? ": " : "", device->remark);
+    for (size_t i = 0; i < device->num_facts; i++)
+        printf("    %-11s %s\n", device->facts[i].name, device->facts[i].text);
+}
+
+static void print_device_json(const mxd_device *device, bool first)
+{
+    bool vulkan = device->backend == MXD_BACKEND_VULKAN;
+    printf("%s{\"backend\": \"%s\"", first ? "" : ",\n ", vulkan ? "vulkan" : "cpu");
+    if (vulkan)
+        printf(", \"device\": %u", device->index);
+    printf(", \"name\": ");
+    print_json_string(device->name);
+    printf(", \"driver\": ");
+    print_json_string(device->driver);
+    printf(", \"software\": %s, \"usable\": %s, \"remark\": ", device->software ? "true" : "false",
+           device->usable ? "true" : "false");
+    print_json_string(device->remark);
+    printf(", \"facts\": {");
+    for (size_t i = 0; i < device->num_facts; i++) {
+        printf("%s\"%s\": ", i ? ", " : "", device->facts[i].name);
+        print_json_string(device->facts[i].text);
+    }
+    printf("}}");
+}
+
 int cli_devices(const cli_options *options)
 {
-    (void)options;
     mxd_devices *devices = NULL;
     mxd_problems *problems = mxd_problems_create();
     if (!problems)
         return EXIT_FAILED;
     mxd_result result = mxd_devices_list(problems, &devices);
     bool any_vulkan = false;
+    if (options->json && result == MXD_OK)
+        putchar('[');
     for (size_t i = 0; result == MXD_OK && i < devices->num_devices; i++) {
-        const mxd_device *device = &devices->devices[i];
-        if (device->backend == MXD_BACKEND_VULKAN)
-            printf("vulkan --device %u  ", device->index);
+        if (options->json)
+            print_device_json(&devices->devices[i], i == 0);
         else
-            printf("cpu                ");
-        printf("%s  (%s)%s%s%s%s\n", device->name, device->driver, device->software ? "  software" : "",
-               device->usable ? "" : "  not usable", device->remark[0] ? ": " : "", device->remark);
-        any_vulkan |= device->backend == MXD_BACKEND_VULKAN;
+            print_device(&devices->devices[i]);
+        any_vulkan |= devices->devices[i].backend == MXD_BACKEND_VULKAN;
     }
-    if (result == MXD_OK && !any_vulkan)
+    if (options->json && result == MXD_OK)
+        puts("]");
+    else if (result == MXD_OK && !any_vulkan)
         puts("no Vulkan device: install a GPU's Vulkan driver, or mesa-vulkan-drivers for a software device");
     cli_print_problems(problems);
     mxd_devices_destroy(devices);

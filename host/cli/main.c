@@ -17,7 +17,7 @@ static const cli_command commands[] = {
      "mixdown null-test song.json --backend cpu --against reference --from 10 --to 12", cli_null_test},
     {"measure", "loudness and true peak of audio files", "FILE...", " layout threads json ",
      "mixdown measure out/*.wav", cli_measure},
-    {"devices", "list what there is to render on", "", " ", "mixdown devices", cli_devices},
+    {"devices", "list what there is to render on", "", " json ", "mixdown devices", cli_devices},
 };
 
 static void print_overview(FILE *stream)

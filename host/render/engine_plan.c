@@ -9,7 +9,6 @@
 #define LARGEST_DEFAULT_BLOCK (1u << 16)
 #define SMALLEST_BLOCK (1u << 10)
 #define LARGEST_BLOCK (1u << 20)
-#define MAX_DEVICES 16
 
 /* Bytes of sources, outputs and the block's description for a block size; UINT64_MAX = beyond all bounds. */
 static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
@@ -94,22 +93,6 @@ static mxd_result choose_deliverables(const mxd_session *session, const mxd_rend
 
 /* ---- Backend ---- */
 
-/* A discrete GPU if there is one, else any that is no software; MXD_NO_INDEX = none. */
-static uint32_t find_real_gpu(void)
-{
-    mxd_vulkan_device devices[MAX_DEVICES];
-    uint32_t count = mxd_vulkan_devices(devices, MAX_DEVICES), found = MXD_NO_INDEX;
-    for (uint32_t i = 0; i < count && i < MAX_DEVICES; i++) {
-        if (!devices[i].usable || devices[i].software)
-            continue;
-        if (devices[i].discrete)
-            return i;
-        if (found == MXD_NO_INDEX)
-            found = i;
-    }
-    return found;
-}
-
 /* Destroys the backend; what it said goes to the caller, or (forget) nowhere. */
 static void drop_backend(mxd_plan *plan, bool forget)
 {
@@ -179,16 +162,16 @@ static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options,
                     floor((double)bound / 104857.6) / 10.0);
 }
 
-/* The kind of backend, and the device's number. */
-static uint32_t choose_backend(mxd_plan *plan, const mxd_render_options *options)
+/* The kind of backend, and the device's number; *drivers as mxd_vulkan_find_gpu leaves them. */
+static uint32_t choose_backend(mxd_plan *plan, const mxd_render_options *options, mxd_vulkan_drivers **drivers)
 {
     uint32_t device = options->device;
     plan->kind = options->backend;
     if (plan->kind == MXD_BACKEND_AUTO) {
         bool given = options->device_given || options->num_devices > 1;
-        uint32_t gpu = given ? options->device : find_real_gpu();
-        plan->kind = gpu == MXD_NO_INDEX ? MXD_BACKEND_CPU : MXD_BACKEND_VULKAN;
-        device = gpu == MXD_NO_INDEX ? 0 : gpu;
+        uint32_t gpu = given ? options->device : mxd_vulkan_find_gpu(drivers);
+        plan->kind = gpu == UINT32_MAX ? MXD_BACKEND_CPU : MXD_BACKEND_VULKAN;
+        device = gpu == UINT32_MAX ? 0 : gpu;
     }
     bool several = plan->kind == MXD_BACKEND_VULKAN && options->num_devices > 1;
     plan->num_devices = several ? (uint32_t)options->num_devices : 1;
@@ -222,6 +205,7 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
 {
     *plan = (mxd_plan){.problems = problems};
     uint32_t num_chosen = 0, device = 0, frames = options->block_frames;
+    mxd_vulkan_drivers *drivers = NULL;
     if (options->num_devices > MXD_MAX_GROUP)
         return mxd_fail(problems, MXD_ERROR_ARGUMENT, NULL, "%zu devices: at most %u can render together",
                         options->num_devices, MXD_MAX_GROUP);
@@ -234,13 +218,14 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
         return MXD_ERROR_MEMORY;
     mxd_result result = choose_deliverables(session, options, problems, chosen, &num_chosen);
     if (result == MXD_OK) {
-        device = choose_backend(plan, options);
+        device = choose_backend(plan, options, &drivers);
         result = mxd_graph_create(session, chosen, num_chosen, choose_folding(plan, options), options->stems, problems,
                                   &plan->graph);
     }
     free(chosen);
     if (result == MXD_OK)
         result = fit_backend(plan, options, device);
+    mxd_vulkan_drivers_release(drivers);
     if (result != MXD_OK)
         mxd_plan_destroy(plan);
     return result;

@@ -5,8 +5,7 @@
  *
  * Rings and responses are cut into pages no larger than what the device binds at
  * once; multiply runs once for each pair of pages. One partition size serves
- * the whole backend: the largest that shared memory, workgroup and block allow,
- * for longer partitions cost fewer multiplications.
+ * the whole backend (variants.c chooses it).
  */
 #include "response.h"
 
@@ -98,6 +97,35 @@ static uint64_t spectrum_bytes(const mxd_vulkan_backend *backend)
 
 /* ---- What all convolve steps share --------------------------------------- */
 
+static mxd_result start_pipelines(mxd_vulkan_backend *backend, const mxd_vulkan_convolve_variant *variant)
+{
+    struct mxd_vulkan_convolver *convolver = backend->convolver;
+    const char *split = variant->split ? "split_" : "";
+    char forward[32], inverse[32];
+    snprintf(forward, sizeof forward, "convolve_forward_%s%u", split, variant->log2_size);
+    snprintf(inverse, sizeof inverse, "convolve_inverse_%s%u", split, variant->log2_size);
+    const struct {
+        const char *module;
+        uint32_t workgroup;
+        mxd_vulkan_pipeline *pipeline;
+    } kernels[] = {
+        {forward, 0, &convolver->forward},
+        {inverse, 0, &convolver->inverse},
+        {"convolve_multiply", variant->multiply_workgroup, &convolver->multiply},
+    };
+    mxd_result result = MXD_OK;
+    for (size_t i = 0; result == MXD_OK && i < sizeof kernels / sizeof *kernels; i++) {
+        const mxd_vulkan_pipeline_params params = {
+            .module = kernels[i].module,
+            .num_bindings = MXD_CONVOLVE_NUM_BINDINGS,
+            .push_bytes = sizeof(struct mxd_convolve_push),
+            .workgroup = kernels[i].workgroup,
+        };
+        result = mxd_vulkan_pipeline_start(&backend->context, &params, kernels[i].pipeline);
+    }
+    return result;
+}
+
 static mxd_result make_convolver(mxd_vulkan_backend *backend)
 {
     if (backend->convolver)
@@ -105,16 +133,12 @@ static mxd_result make_convolver(mxd_vulkan_backend *backend)
     struct mxd_vulkan_convolver *convolver = calloc(1, sizeof *convolver);
     if (!convolver)
         return mxd_fail(backend->base.problems, MXD_ERROR_MEMORY, NULL, "memory ran out while a convolver was made");
-    const mxd_vulkan_limits *limits = &backend->context.limits;
-    uint32_t log2_size = MXD_CONVOLVE_MIN_LOG2_SIZE;
-    while (log2_size < MXD_CONVOLVE_MAX_LOG2_SIZE && (2u << log2_size) <= backend->base.params.block_frames &&
-           (2u << log2_size) * 2 * sizeof(float) <= limits->shared_bytes &&
-           (2u << log2_size) / MXD_CONVOLVE_POINTS <= limits->workgroup)
-        log2_size++;
-    convolver->log2_size = log2_size;
-    convolver->multiply_workgroup = limits->workgroup >= MXD_CONVOLVE_MAX_WORKGROUP ? MXD_CONVOLVE_MAX_WORKGROUP : 128;
+    const mxd_vulkan_convolve_variant variant =
+        mxd_vulkan_choose_convolve(&backend->context.limits, backend->base.params.block_frames, NULL);
+    convolver->log2_size = variant.log2_size;
+    convolver->multiply_workgroup = variant.multiply_workgroup;
     backend->convolver = convolver;
-    return MXD_OK;
+    return start_pipelines(backend, &variant);
 }
 
 void mxd_vulkan_convolver_destroy(mxd_vulkan_backend *backend)
@@ -131,37 +155,16 @@ void mxd_vulkan_convolver_destroy(mxd_vulkan_backend *backend)
     backend->convolver = NULL;
 }
 
-static mxd_result prepare_pipelines(mxd_vulkan_backend *backend)
-{
-    struct mxd_vulkan_convolver *convolver = backend->convolver;
-    char forward[32], inverse[32];
-    snprintf(forward, sizeof forward, "convolve_forward_%u", convolver->log2_size);
-    snprintf(inverse, sizeof inverse, "convolve_inverse_%u", convolver->log2_size);
-    const struct {
-        const char *module;
-        uint32_t workgroup;
-        mxd_vulkan_pipeline *pipeline;
-    } kernels[] = {
-        {forward, 0, &convolver->forward},
-        {inverse, 0, &convolver->inverse},
-        {"convolve_multiply", convolver->multiply_workgroup, &convolver->multiply},
-    };
-    mxd_result result = MXD_OK;
-    for (size_t i = 0; result == MXD_OK && i < sizeof kernels / sizeof *kernels; i++)
-        result = mxd_vulkan_pipeline_init(&backend->context, kernels[i].module, MXD_CONVOLVE_NUM_BINDINGS,
-                                          sizeof(struct mxd_convolve_push), kernels[i].workgroup,
-                                          kernels[i].pipeline);
-    return result;
-}
-
 /* Pipelines, the table of twiddles and the sums, for the largest step. */
 static mxd_result prepare_convolver(mxd_vulkan_backend *backend, const convolve_step *step)
 {
     struct mxd_vulkan_convolver *convolver = backend->convolver;
     mxd_vulkan_device_context *context = &backend->context;
-    mxd_result result = MXD_OK;
-    if (!convolver->forward.pipeline)
-        result = prepare_pipelines(backend);
+    mxd_result result = mxd_vulkan_pipeline_wait(context, &convolver->forward);
+    if (result == MXD_OK)
+        result = mxd_vulkan_pipeline_wait(context, &convolver->multiply);
+    if (result == MXD_OK)
+        result = mxd_vulkan_pipeline_wait(context, &convolver->inverse);
     if (result == MXD_OK && !convolver->twiddles.buffer) {
         uint32_t count = 4u << convolver->log2_size;
         float *twiddles = malloc(count * sizeof *twiddles);
@@ -637,6 +640,8 @@ mxd_result mxd_vulkan_add_convolve(mxd_backend *base, const mxd_convolve_row *ro
                                    backend->context.limits.range_bytes);
     if (result == MXD_OK)
         result = add_rows(step, rows);
+    if (result == MXD_OK)
+        result = mxd_response_set_transform(&step->responses, base->params.num_threads);
     if (result != MXD_OK)
         goto fail;
     result = place_rings(backend, step);

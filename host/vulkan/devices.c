@@ -13,6 +13,8 @@
 #define MIN_SHARED_BYTES 16384u
 /* A block of the largest session takes minutes on a software device, and milliseconds on a GPU. */
 #define WAIT_MS ((uint64_t)600000)
+/* The convolver's partitions, in frames; variants.c says why. */
+#define DEFAULT_PARTITION 4096u
 
 typedef struct physical_device {
     VkPhysicalDevice handle;
@@ -20,6 +22,8 @@ typedef struct physical_device {
     VkPhysicalDeviceDriverProperties driver;
     VkPhysicalDeviceMaintenance3Properties maintenance;
     VkPhysicalDeviceMemoryProperties memory;
+    VkPhysicalDeviceSubgroupSizeControlPropertiesEXT subgroups; /* all 0 where full subgroups cannot be asked for */
+    uint32_t subgroup;      /* the device's usual size, where such subgroups shuffle in compute shaders; else 0 */
     bool timeline_semaphores;
     int queue_family; /* -1 = none computes */
 } physical_device;
@@ -29,6 +33,10 @@ typedef struct physical_device {
 /* False if there is no such limit. */
 static bool lower_limit(mxd_vulkan_limits *limits, const char *name, size_t length, uint64_t value)
 {
+    if (length == strlen("partition") && strncmp(name, "partition", length) == 0) { /* no limit of the device's */
+        limits->partition = value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+        return true;
+    }
     const struct {
         const char *name;
         uint32_t *narrow;
@@ -37,6 +45,7 @@ static bool lower_limit(mxd_vulkan_limits *limits, const char *name, size_t leng
         {"shared", &limits->shared_bytes, NULL}, {"workgroup", &limits->workgroup, NULL},
         {"range", NULL, &limits->range_bytes},   {"memory", NULL, &limits->memory_bytes},
         {"work", NULL, &limits->work},           {"wait", NULL, &limits->wait_ms},
+        {"subgroup", &limits->subgroup, NULL},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strlen(known[i].name) != length || strncmp(known[i].name, name, length) != 0)
@@ -50,7 +59,7 @@ static bool lower_limit(mxd_vulkan_limits *limits, const char *name, size_t leng
     return false;
 }
 
-/* "name=number,name=number"; only ever lowers. */
+/* "name=number,name=number"; only ever lowers what the device can do. */
 static mxd_result apply_environment(mxd_vulkan_limits *limits, mxd_problems *problems)
 {
     const char *text = getenv("MXD_VULKAN_LIMITS");
@@ -61,8 +70,8 @@ static mxd_result apply_environment(mxd_vulkan_limits *limits, mxd_problems *pro
         if (!equals || end == equals + 1 || (*end != ',' && *end != 0) ||
             !lower_limit(limits, text, (size_t)(equals - text), value))
             return mxd_fail(problems, MXD_ERROR_DEVICE, NULL,
-                            "MXD_VULKAN_LIMITS: cannot read '%s': give shared, workgroup, range, memory, work or "
-                            "wait, as in shared=16384,workgroup=128", text);
+                            "MXD_VULKAN_LIMITS: cannot read '%s': give shared, workgroup, range, memory, work, wait, "
+                            "subgroup or partition, as in shared=16384,workgroup=128", text);
         text = *end == ',' ? end + 1 : end;
     }
     return MXD_OK;
@@ -91,12 +100,19 @@ static mxd_result find_limits(const physical_device *physical, mxd_problems *pro
         .workgroup = workgroup,
         .range_bytes = range & ~(uint64_t)255, /* whole vectors, and room for alignment */
         .memory_bytes = largest_device_heap(&physical->memory),
+        .subgroup = physical->subgroup,
+        .max_subgroups = physical->subgroups.maxComputeWorkgroupSubgroups,
+        .partition = DEFAULT_PARTITION,
         .work = UINT64_MAX,
         .wait_ms = WAIT_MS,
         .atom_bytes = theirs->nonCoherentAtomSize,
         .timestamp_ns = (double)theirs->timestampPeriod,
     };
-    return apply_environment(limits, problems);
+    mxd_result result = apply_environment(limits, problems);
+    uint32_t subgroup = limits->subgroup;
+    if ((subgroup & (subgroup - 1)) != 0 || subgroup < physical->subgroups.minSubgroupSize)
+        limits->subgroup = 0;
+    return result;
 }
 
 /* ---- Description --------------------------------------------------------- */
@@ -117,6 +133,57 @@ static void find_queue(physical_device *physical)
         if (only_compute)
             return;
     }
+}
+
+static bool has_device_extension(VkPhysicalDevice handle, const char *name)
+{
+    uint32_t count = 0;
+    if (vkEnumerateDeviceExtensionProperties(handle, NULL, &count, NULL) != VK_SUCCESS || count == 0)
+        return false;
+    VkExtensionProperties *properties = calloc(count, sizeof *properties);
+    bool found = false;
+    if (properties && vkEnumerateDeviceExtensionProperties(handle, NULL, &count, properties) >= 0)
+        for (uint32_t i = 0; i < count && !found; i++)
+            found = strcmp(properties[i].extensionName, name) == 0;
+    free(properties);
+    return found;
+}
+
+/*
+ * Only subgroups whose size is asked for, and which are full, are what gl_SubgroupSize says: without, some drivers
+ * call them 32 and run 8. VK_EXT_subgroup_size_control is in Vulkan 1.3's core, but we ask for 1.2.
+ */
+static void find_subgroups(physical_device *physical)
+{
+    const VkSubgroupFeatureFlags needed = VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT |
+                                          VK_SUBGROUP_FEATURE_SHUFFLE_RELATIVE_BIT;
+    if (!has_device_extension(physical->handle, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME))
+        return;
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT,
+    };
+    VkPhysicalDeviceFeatures2 features = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+        .pNext = &control,
+    };
+    vkGetPhysicalDeviceFeatures2(physical->handle, &features);
+    VkPhysicalDeviceSubgroupProperties usual = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
+    VkPhysicalDeviceSubgroupSizeControlPropertiesEXT sizes = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT,
+        .pNext = &usual,
+    };
+    VkPhysicalDeviceProperties2 properties = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+        .pNext = &sizes,
+    };
+    vkGetPhysicalDeviceProperties2(physical->handle, &properties);
+    if (!control.subgroupSizeControl || !control.computeFullSubgroups ||
+        !(sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) ||
+        !(usual.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) || (usual.supportedOperations & needed) != needed)
+        return;
+    sizes.pNext = NULL;
+    physical->subgroups = sizes;
+    physical->subgroup = usual.subgroupSize <= sizes.maxSubgroupSize ? usual.subgroupSize : sizes.maxSubgroupSize;
 }
 
 static void look_at(VkPhysicalDevice handle, physical_device *physical)
@@ -148,6 +215,7 @@ static void look_at(VkPhysicalDevice handle, physical_device *physical)
     /* The chains point into this frame and into *physical, which may move. */
     physical->maintenance.pNext = NULL;
     physical->driver.pNext = NULL;
+    find_subgroups(physical);
 }
 
 /* Why the device cannot be used, into remark; "" if it can. */
@@ -209,14 +277,12 @@ static VkResult enumerate(VkInstance instance, VkPhysicalDevice **handles, uint3
     return result == VK_INCOMPLETE ? VK_SUCCESS : result;
 }
 
-uint32_t mxd_vulkan_devices(mxd_vulkan_device *devices, uint32_t capacity)
+static uint32_t list_devices(VkInstance instance, mxd_vulkan_device *devices, mxd_vulkan_facts *facts,
+                             uint32_t capacity)
 {
-    mxd_vulkan_instance instance;
-    if (mxd_vulkan_instance_init(&instance) != VK_SUCCESS)
-        return 0;
     VkPhysicalDevice *handles;
     uint32_t count;
-    if (enumerate(instance.instance, &handles, &count) != VK_SUCCESS)
+    if (enumerate(instance, &handles, &count) != VK_SUCCESS)
         count = 0;
     for (uint32_t i = 0; i < count && i < capacity; i++) {
         physical_device physical;
@@ -228,10 +294,70 @@ uint32_t mxd_vulkan_devices(mxd_vulkan_device *devices, uint32_t capacity)
             devices[i].usable = false;
             copy_text(devices[i].remark, sizeof devices[i].remark, "MXD_VULKAN_LIMITS cannot be read");
         }
+        if (facts)
+            facts[i].num_facts = 0;
+        if (facts && devices[i].usable)
+            mxd_vulkan_find_facts(handles[i], &limits, physical.queue_family, &facts[i]);
     }
     free(handles);
+    return count;
+}
+
+uint32_t mxd_vulkan_devices_in_full(mxd_vulkan_device *devices, mxd_vulkan_facts *facts, uint32_t capacity)
+{
+    mxd_vulkan_instance instance;
+    if (mxd_vulkan_instance_init(&instance) != VK_SUCCESS)
+        return 0;
+    uint32_t count = list_devices(instance.instance, devices, facts, capacity);
     mxd_vulkan_instance_finish(&instance);
     return count;
+}
+
+uint32_t mxd_vulkan_devices(mxd_vulkan_device *devices, uint32_t capacity)
+{
+    return mxd_vulkan_devices_in_full(devices, NULL, capacity);
+}
+
+/* ---- The device of `auto` ------------------------------------------------ */
+
+#define MAX_DEVICES 16
+
+struct mxd_vulkan_drivers {
+    mxd_vulkan_instance instance;
+};
+
+uint32_t mxd_vulkan_find_gpu(mxd_vulkan_drivers **drivers)
+{
+    mxd_vulkan_device devices[MAX_DEVICES];
+    uint32_t found = UINT32_MAX;
+    *drivers = NULL;
+    if (!mxd_gpu_is_possible(""))
+        return UINT32_MAX;
+    mxd_vulkan_drivers *held = calloc(1, sizeof *held);
+    if (!held || mxd_vulkan_instance_init(&held->instance) != VK_SUCCESS) {
+        free(held);
+        return UINT32_MAX;
+    }
+    uint32_t count = list_devices(held->instance.instance, devices, NULL, MAX_DEVICES);
+    for (uint32_t i = 0; i < count && i < MAX_DEVICES; i++) {
+        if (!devices[i].usable || devices[i].software)
+            continue;
+        if (found == UINT32_MAX || (devices[i].discrete && !devices[found].discrete))
+            found = i;
+    }
+    if (found == UINT32_MAX)
+        mxd_vulkan_drivers_release(held);
+    else
+        *drivers = held;
+    return found;
+}
+
+void mxd_vulkan_drivers_release(mxd_vulkan_drivers *drivers)
+{
+    if (!drivers)
+        return;
+    mxd_vulkan_instance_finish(&drivers->instance);
+    free(drivers);
 }
 
 /* ---- The device of a backend --------------------------------------------- */
@@ -250,11 +376,21 @@ static mxd_result create_device(mxd_vulkan_device_context *context)
         .pNext = &timeline,
         .hostQueryReset = VK_TRUE,
     };
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT subgroups = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT,
+        .pNext = &reset,
+        .subgroupSizeControl = VK_TRUE,
+        .computeFullSubgroups = VK_TRUE,
+    };
+    const char *const subgroup_extension = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
+    bool use_subgroups = context->limits.subgroup > 0;
     const VkDeviceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-        .pNext = &reset,
+        .pNext = use_subgroups ? (const void *)&subgroups : &reset,
         .queueCreateInfoCount = num_queues,
         .pQueueCreateInfos = queues,
+        .enabledExtensionCount = use_subgroups ? 1 : 0,
+        .ppEnabledExtensionNames = &subgroup_extension,
     };
     VkResult result = vkCreateDevice(context->physical, &info, NULL, &context->device);
     if (result != VK_SUCCESS)
@@ -327,6 +463,7 @@ mxd_result mxd_vulkan_device_init(mxd_vulkan_device_context *context, uint32_t i
     result = create_device(context);
     if (result != MXD_OK)
         goto fail;
+    mxd_vulkan_pipeline_cache_init(context);
     info->kind = "vulkan";
     info->software = device.software;
     copy_text(info->device, sizeof info->device, device.name);
@@ -342,6 +479,7 @@ void mxd_vulkan_device_finish(mxd_vulkan_device_context *context)
 {
     if (context->device) {
         mxd_vulkan_transfer_finish(context);
+        mxd_vulkan_pipeline_cache_finish(context);
         mxd_vulkan_queues_finish(context);
         if (context->pool)
             vkDestroyCommandPool(context->device, context->pool, NULL);

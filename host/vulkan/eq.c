@@ -88,21 +88,13 @@ static void fill_section(const mxd_svf *svf, struct mxd_eq_section_data *data)
     }
 }
 
-static uint32_t workgroup_size(const mxd_vulkan_backend *backend)
-{
-    return backend->context.limits.workgroup >= MXD_EQ_MAX_WORKGROUP ? MXD_EQ_MAX_WORKGROUP : 128;
-}
-
 static mxd_result prepare(mxd_vulkan_backend *backend, mxd_vulkan_step *base)
 {
     eq_step *step = (eq_step *)base;
     mxd_vulkan_device_context *context = &backend->context;
     uint64_t section_bytes = step->num_sections * sizeof *step->section_data;
     uint64_t row_bytes = step->num_rows * sizeof *step->rows;
-    mxd_result result = MXD_OK;
-    if (!backend->eq.pipeline)
-        result = mxd_vulkan_pipeline_init(context, "eq", MXD_EQ_NUM_BINDINGS, sizeof(struct mxd_eq_push),
-                                          workgroup_size(backend), &backend->eq);
+    mxd_result result = mxd_vulkan_pipeline_wait(context, &backend->eq);
     if (result == MXD_OK)
         result = mxd_vulkan_set_init(context, &backend->eq, &step->set);
     if (result == MXD_OK)
@@ -183,7 +175,7 @@ static void record(mxd_vulkan_backend *backend, mxd_vulkan_step *base, mxd_vulka
         };
         step->started[row] = true;
     }
-    uint32_t tile = MXD_EQ_SAMPLES * workgroup_size(backend);
+    uint32_t tile = MXD_EQ_SAMPLES * mxd_vulkan_choose_eq(&backend->context.limits, NULL).workgroup;
     uint32_t count;
     for (uint32_t first = 0; first < run->num_rows; first += count) {
         uint32_t longest;
@@ -218,6 +210,17 @@ mxd_result mxd_vulkan_add_eq(mxd_backend *base, const mxd_eq_row *rows, uint32_t
         .record = record,
     };
     mxd_vulkan_backend *backend = (mxd_vulkan_backend *)base;
+    const mxd_vulkan_eq_variant variant = mxd_vulkan_choose_eq(&backend->context.limits, NULL);
+    const mxd_vulkan_pipeline_params pipeline = {
+        .module = variant.module,
+        .num_bindings = MXD_EQ_NUM_BINDINGS,
+        .push_bytes = sizeof(struct mxd_eq_push),
+        .workgroup = variant.workgroup,
+        .subgroup = variant.subgroup,
+    };
+    mxd_result result = mxd_vulkan_pipeline_start(&backend->context, &pipeline, &backend->eq);
+    if (result != MXD_OK)
+        return result;
     eq_step *step = calloc(1, sizeof *step);
     if (!step)
         return mxd_fail(base->problems, MXD_ERROR_MEMORY, NULL, "memory ran out while an equaliser was made");
@@ -228,7 +231,7 @@ mxd_result mxd_vulkan_add_eq(mxd_backend *base, const mxd_eq_row *rows, uint32_t
     step->rows = calloc(num_rows, sizeof *step->rows);
     step->started = calloc(num_rows, sizeof *step->started);
     step->section_data = calloc(step->num_sections, sizeof *step->section_data);
-    mxd_result result = MXD_ERROR_MEMORY;
+    result = MXD_ERROR_MEMORY;
     if (!step->rows || !step->started || !step->section_data) {
         mxd_fail(base->problems, result, NULL, "memory ran out while an equaliser was made");
         goto fail;

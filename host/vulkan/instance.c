@@ -125,13 +125,13 @@ mxd_result mxd_vulkan_instance_check(mxd_vulkan_instance *instance, mxd_problems
     if (!instance->validation.messenger)
         return MXD_OK;
     mxd_vulkan_validation *validation = &instance->validation;
-    pthread_mutex_lock(&validation->mutex);
+    char first_error[sizeof validation->first_error];
+    pthread_mutex_lock(&validation->mutex); /* pipelines may be compiling on other threads */
     uint32_t num_errors = validation->num_errors;
+    memcpy(first_error, validation->first_error, sizeof first_error);
     validation->num_errors = 0;
     pthread_mutex_unlock(&validation->mutex);
     if (num_errors == 0)
         return MXD_OK;
-    /* Only the thread that uses the backend makes Vulkan calls, so nobody writes first_error now. */
-    return mxd_fail(problems, MXD_ERROR_DEVICE, NULL, "Vulkan validation (%u errors): %s", num_errors,
-                    validation->first_error);
+    return mxd_fail(problems, MXD_ERROR_DEVICE, NULL, "Vulkan validation (%u errors): %s", num_errors, first_error);
 }

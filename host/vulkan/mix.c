@@ -28,18 +28,10 @@ static void destroy(mxd_vulkan_backend *backend, mxd_vulkan_step *base)
     free(step);
 }
 
-static uint32_t workgroup_size(const mxd_vulkan_backend *backend)
-{
-    return backend->context.limits.workgroup >= MXD_MIX_MAX_WORKGROUP ? MXD_MIX_MAX_WORKGROUP : 128;
-}
-
 static mxd_result prepare(mxd_vulkan_backend *backend, mxd_vulkan_step *base)
 {
     mix_step *step = (mix_step *)base;
-    mxd_result result = MXD_OK;
-    if (!backend->mix.pipeline)
-        result = mxd_vulkan_pipeline_init(&backend->context, "mix", MXD_MIX_NUM_BINDINGS, sizeof(struct mxd_mix_push),
-                                          workgroup_size(backend), &backend->mix);
+    mxd_result result = mxd_vulkan_pipeline_wait(&backend->context, &backend->mix);
     if (result == MXD_OK)
         result = mxd_vulkan_set_init(&backend->context, &backend->mix, &step->set);
     return result;
@@ -121,7 +113,7 @@ static void record(mxd_vulkan_backend *backend, mxd_vulkan_step *base, mxd_vulka
     struct mxd_mix_push push = {.lane_vec4s = backend->base.params.block_frames / 4};
     fill_params(mix, recording, &push);
 
-    uint32_t tile = MXD_MIX_SAMPLES * workgroup_size(backend);
+    uint32_t tile = MXD_MIX_SAMPLES * mxd_vulkan_choose_mix(&backend->context.limits, NULL).workgroup;
     uint64_t work_a_tile = ((uint64_t)mix->num_edges + mix->num_outputs) * tile;
     uint64_t tiles = mxd_vulkan_work(backend, WORK_A_DISPATCH) / (work_a_tile ? work_a_tile : 1);
     if (tiles < 1)
@@ -155,12 +147,22 @@ mxd_result mxd_vulkan_add_mix(mxd_backend *base, const mxd_mix_limits *limits, u
         .params_bytes = params_bytes,
         .record = record,
     };
+    mxd_vulkan_backend *backend = (mxd_vulkan_backend *)base;
+    const mxd_vulkan_pipeline_params pipeline = {
+        .module = "mix",
+        .num_bindings = MXD_MIX_NUM_BINDINGS,
+        .push_bytes = sizeof(struct mxd_mix_push),
+        .workgroup = mxd_vulkan_choose_mix(&backend->context.limits, NULL).workgroup,
+    };
+    mxd_result result = mxd_vulkan_pipeline_start(&backend->context, &pipeline, &backend->mix);
+    if (result != MXD_OK)
+        return result;
     mix_step *step = calloc(1, sizeof *step);
     if (!step)
         return mxd_fail(base->problems, MXD_ERROR_MEMORY, NULL, "memory ran out while a mix was made");
     step->base.functions = &functions;
     step->limits = *limits;
-    mxd_result result = mxd_vulkan_add_step((mxd_vulkan_backend *)base, &step->base, number);
+    result = mxd_vulkan_add_step(backend, &step->base, number);
     if (result != MXD_OK)
         free(step);
     return result;

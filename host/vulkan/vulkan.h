@@ -1,8 +1,8 @@
 /*
  * What the files of this folder share: the device with its limits and queues
- * (instance.c, devices.c, queues.c), memory (memory.c), pipelines (pipelines.c),
- * and the backend with its steps and blocks (backend.c, blocks.c, uploads.c;
- * eq.c, convolve.c, mix.c).
+ * (instance.c, devices.c, facts.c, queues.c), memory (memory.c), pipelines
+ * (pipelines.c, variants.c), and the backend with its steps and blocks
+ * (backend.c, blocks.c, uploads.c; eq.c, convolve.c, mix.c).
  *
  * All functions that return mxd_result add the problem that they failed of.
  */
@@ -45,13 +45,17 @@ mxd_result mxd_vulkan_instance_check(mxd_vulkan_instance *instance, mxd_problems
 
 /*
  * The device's limits, lowered for tests by MXD_VULKAN_LIMITS, as in
- * "shared=16384,workgroup=128,range=1048576,memory=1000000,work=100000,wait=1000".
+ * "shared=16384,workgroup=128,range=1048576,memory=1000000,work=100000,wait=1000,
+ * subgroup=0,partition=1024".
  */
 typedef struct mxd_vulkan_limits {
     uint32_t shared_bytes;
     uint32_t workgroup;     /* invocations */
     uint64_t range_bytes;   /* largest range of a storage buffer, and largest single allocation */
     uint64_t memory_bytes;  /* of the largest device-local heap */
+    uint32_t subgroup;      /* invocations of a subgroup where they are always full and shuffle; 0: they are not */
+    uint32_t max_subgroups; /* of a workgroup */
+    uint32_t partition;     /* longest of the convolver's, in frames; may be raised, too, to 8192 */
     uint64_t work;          /* most work of one dispatch, in the units of each kernel */
     uint64_t wait_ms;       /* a block that takes longer counts as hung */
     uint64_t atom_bytes;    /* nonCoherentAtomSize */
@@ -111,6 +115,7 @@ typedef struct mxd_vulkan_device_context {
     uint64_t total_bytes;      /* allocated, staging too */
     VkCommandPool pool;        /* for transfers outside blocks */
     struct mxd_vulkan_transfer *transfer;
+    struct mxd_vulkan_pipeline_cache *pipeline_cache; /* NULL: none is kept */
 } mxd_vulkan_device_context;
 
 mxd_result mxd_vulkan_device_init(mxd_vulkan_device_context *context, uint32_t index, mxd_backend_info *info,
@@ -137,6 +142,39 @@ VkResult mxd_vulkan_queue_submit(mxd_vulkan_device_context *context, mxd_vulkan_
 /* VK_TIMEOUT after limits.wait_ms, which also sets context->hung. */
 VkResult mxd_vulkan_queue_wait(mxd_vulkan_device_context *context, mxd_vulkan_queue_role role, uint64_t ticket);
 VkResult mxd_vulkan_fence_wait(mxd_vulkan_device_context *context, VkFence fence);
+
+/* ---- Variants of kernels ------------------------------------------------- */
+
+/* What was chosen and why, one line for `mixdown devices`. */
+typedef struct mxd_vulkan_reason {
+    char text[256];
+} mxd_vulkan_reason;
+
+typedef struct mxd_vulkan_eq_variant {
+    const char *module;
+    uint32_t workgroup;
+    uint32_t subgroup; /* 0 = it needs none */
+} mxd_vulkan_eq_variant;
+
+typedef struct mxd_vulkan_convolve_variant {
+    uint32_t log2_size; /* of a partition, in frames */
+    bool split;         /* transforms exchange real and imaginary parts in turn */
+    uint32_t multiply_workgroup;
+} mxd_vulkan_convolve_variant;
+
+typedef struct mxd_vulkan_mix_variant {
+    uint32_t workgroup;
+} mxd_vulkan_mix_variant;
+
+/* reason may be NULL. */
+mxd_vulkan_eq_variant mxd_vulkan_choose_eq(const mxd_vulkan_limits *limits, mxd_vulkan_reason *reason);
+mxd_vulkan_convolve_variant mxd_vulkan_choose_convolve(const mxd_vulkan_limits *limits, uint32_t block_frames,
+                                                       mxd_vulkan_reason *reason);
+mxd_vulkan_mix_variant mxd_vulkan_choose_mix(const mxd_vulkan_limits *limits, mxd_vulkan_reason *reason);
+
+/* facts.c; queue_family: the one that is used. */
+void mxd_vulkan_find_facts(VkPhysicalDevice physical, const mxd_vulkan_limits *limits, int queue_family,
+                           mxd_vulkan_facts *facts);
 
 /* ---- Memory -------------------------------------------------------------- */
 
@@ -190,18 +228,48 @@ extern const size_t mxd_spirv_num_modules;
 
 #define MXD_VULKAN_MAX_BINDINGS 10
 
+/* What a pipeline is made of. Storage buffers at bindings 0..num_bindings-1. */
+typedef struct mxd_vulkan_pipeline_params {
+    const char *module;
+    uint32_t num_bindings;
+    uint32_t push_bytes;
+    uint32_t workgroup;     /* 0: the module has a fixed size */
+    uint32_t subgroup;      /* invocations of its subgroups, all of them full; 0: whatever the device likes */
+} mxd_vulkan_pipeline_params;
+
 typedef struct mxd_vulkan_pipeline {
     VkDescriptorSetLayout set_layout;
     VkPipelineLayout layout;
     VkPipeline pipeline;
     uint32_t num_bindings;
     uint32_t push_bytes;
+    struct mxd_vulkan_pipeline_build *build; /* from start to wait */
 } mxd_vulkan_pipeline;
 
-/* Storage buffers at bindings 0..num_bindings-1. workgroup 0: the module has a fixed size. */
+/*
+ * Starts to compile, on a thread of its own: drivers take 20 to 200 ms a kernel. The layouts are there at once, so
+ * that descriptor sets can be made; nothing else until mxd_vulkan_pipeline_wait. *pipeline must stay where it is. A
+ * pipeline that was started before is left as it is.
+ */
+mxd_result mxd_vulkan_pipeline_start(mxd_vulkan_device_context *context, const mxd_vulkan_pipeline_params *params,
+                                     mxd_vulkan_pipeline *pipeline);
+/* Waits for the compiler; may be called again. */
+mxd_result mxd_vulkan_pipeline_wait(mxd_vulkan_device_context *context, mxd_vulkan_pipeline *pipeline);
+/* Both at once. workgroup 0: the module has a fixed size. */
 mxd_result mxd_vulkan_pipeline_init(mxd_vulkan_device_context *context, const char *module, uint32_t num_bindings,
                                     uint32_t push_bytes, uint32_t workgroup, mxd_vulkan_pipeline *pipeline);
+/* Waits, too. Accepts a zeroed pipeline; leaves one. */
 void mxd_vulkan_pipeline_finish(mxd_vulkan_device_context *context, mxd_vulkan_pipeline *pipeline);
+
+/*
+ * Compiled pipelines of earlier runs on this device, from the user's cache folder (host/cache.h); of another device,
+ * driver or set of kernels none are taken. Never fails: what is not cached is compiled.
+ */
+void mxd_vulkan_pipeline_cache_init(mxd_vulkan_device_context *context);
+/* Stores what was compiled since. No pipeline is being compiled. */
+void mxd_vulkan_pipeline_cache_finish(mxd_vulkan_device_context *context);
+/* How many bytes lie in the cache for this device, 0 = none. */
+size_t mxd_vulkan_pipeline_cache_bytes(VkPhysicalDevice physical);
 
 /* One descriptor set of a pool of its own. */
 typedef struct mxd_vulkan_set {
