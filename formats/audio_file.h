@@ -101,7 +101,7 @@ mxd_result mxd_audio_check_target(const char *path, mxd_problems *problems);
  * WAV and RF64: mono and stereo have the plain header; everything else WAVE_FORMAT_EXTENSIBLE, with the channel mask
  * where the channels lie in its order (by nature of the layout, or by MXD_ORDER_WAVE) and mask 0 otherwise. FLAC: 16
  * and 24 bits, 8 channels at most; it has no mask, and a warning says so where its own meaning of so many channels is
- * another one. Two runs with the same input give the same bytes.
+ * another one (once for a deliverable, not for its stems). Two runs with the same input give the same bytes.
  */
 mxd_result mxd_audio_writer_open(const mxd_audio_writer_params *params, mxd_problems *problems,
                                  mxd_audio_writer **writer);

@@ -249,7 +249,8 @@ static mxd_result choose_channels(mxd_audio_writer *writer, const mxd_audio_writ
     static const uint32_t flac_masks[2][MAX_FLAC_CHANNELS] = {{0x4, 0x3, 0x7, 0x33, 0x37, 0x3F, 0x70F, 0x63F},
                                                               {0x4, 0x3, 0x7, 0x603, 0x607, 0x60F, 0x70F, 0x63F}};
     uint32_t last = layout->num_channels - 1;
-    if (params->format == MXD_FORMAT_FLAC && mask != flac_masks[0][last] && mask != flac_masks[1][last])
+    bool told = params->stem > 0; /* of the deliverable */
+    if (params->format == MXD_FORMAT_FLAC && mask != flac_masks[0][last] && mask != flac_masks[1][last] && !told)
         mxd_warn(writer->problems, &place,
                  "FLAC takes %u channels for another layout than %s, and cannot be told; players may misplace them",
                  layout->num_channels, layout->name);

@@ -121,7 +121,8 @@ typedef struct mxd_render_options {
     double to_s;                /* end, in seconds; <= 0 = the session's end */
     const char *const *only;    /* deliverables to render: layout, file or its last part; NULL = all */
     size_t num_only;
-    bool stems;                 /* beside each deliverable, what each track and bus gives it */
+    /* Write what each track and bus gives each deliverable too; the process's limit of open files is raised for it. */
+    bool stems;
     const char *report;         /* .json file to write the report to (from the current folder), or NULL */
     /* Both are called on the caller's thread, between blocks; either may be NULL. */
     void (*on_progress)(void *user, const mxd_progress *progress);

@@ -310,6 +310,20 @@ static void test_result_lists_stems(void **state)
     mxd_session_destroy(session);
 }
 
+/* FLAC's own meaning of eight channels is not 7.1's: that is said of the mix, not of every stem again. */
+static void test_one_warning_for_all_stems(void **state)
+{
+    fixture *f = *state;
+    assert_renders(f, HEAD "\"tracks\": [ { \"name\": \"A\", " ONES " }, { \"name\": \"B\", " ONES " } ], "
+        "\"deliverables\": [ { \"file\": \"out.flac\", \"layout\": \"7.1\" } ] }",
+        &(mxd_render_options){.backend = MXD_BACKEND_CPU, .stems = true});
+    uint32_t count = 0;
+    for (size_t i = 0; i < mxd_problems_count(f->problems); i++)
+        count += strstr(mxd_problems_get(f->problems, i)->text, "players may misplace them") != NULL;
+    assert_int_equal(count, 1);
+    assert_int_equal(count_files(f, "out.stems"), 2);
+}
+
 /* ---- What is not left behind, and not overwritten ---- */
 
 static bool third_time(void *user)
@@ -418,6 +432,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names, render_set_up, fixture_tear_down),
         cmocka_unit_test(test_numbers_have_as_many_digits_as_the_last),
         cmocka_unit_test_setup_teardown(test_result_lists_stems, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_one_warning_for_all_stems, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_leaves_nothing, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_files_in_the_way, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_lanes_are_few, render_set_up, fixture_tear_down),
