@@ -34,6 +34,42 @@ typedef struct interleaved {
     float frames[TILE_FRAMES][MXD_K_MAX_CHANNELS];
 } interleaved;
 
+typedef float four __attribute__((vector_size(4 * sizeof(float))));
+typedef float loose_four __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+/* Four channels' frames into the tile's columns from `column` on: squares of four frames that are turned over. */
+static void interleave_four(const float *const *channels, uint64_t first_frame, uint32_t num_frames, interleaved *to,
+                            uint32_t column)
+{
+    uint32_t i = 0;
+    for (; i + 4 <= num_frames; i += 4) {
+        four a = *(const loose_four *)(channels[0] + first_frame + i);
+        four b = *(const loose_four *)(channels[1] + first_frame + i);
+        four c = *(const loose_four *)(channels[2] + first_frame + i);
+        four d = *(const loose_four *)(channels[3] + first_frame + i);
+        four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+        four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+        *(loose_four *)&to->frames[i][column] = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
+        *(loose_four *)&to->frames[i + 1][column] = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
+        *(loose_four *)&to->frames[i + 2][column] = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+        *(loose_four *)&to->frames[i + 3][column] = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+    }
+    for (; i < num_frames; i++)
+        for (uint32_t k = 0; k < 4; k++)
+            to->frames[i][column + k] = channels[k][first_frame + i];
+}
+
+static void interleave(const float *const *channels, uint32_t num_channels, uint64_t first_frame, uint32_t num_frames,
+                       interleaved *to)
+{
+    uint32_t c = 0;
+    for (; c + 4 <= num_channels; c += 4)
+        interleave_four(channels + c, first_frame, num_frames, to, c);
+    for (; c < num_channels; c++)
+        for (uint32_t i = 0; i < num_frames; i++)
+            to->frames[i][c] = channels[c][first_frame + i];
+}
+
 /* num_vectors is a constant at every call, so that the loops over v unroll and all states stay in registers. */
 static inline __attribute__((always_inline)) void weigh(const mxd_k_weighting *w, vector (*state)[MAX_VECTORS],
                                                         vector *energy, const interleaved *in, uint32_t num_frames,
@@ -102,11 +138,7 @@ static void k_energy(const mxd_k_weighting *weighting, mxd_k_state *state, const
 
     for (uint32_t at = 0; at < num_frames; at += TILE_FRAMES) {
         uint32_t n = num_frames - at < TILE_FRAMES ? num_frames - at : TILE_FRAMES;
-        for (uint32_t c = 0; c < num_channels; c++) {
-            const float *in = channels[c] + first_frame + at;
-            for (uint32_t i = 0; i < n; i++)
-                tile.frames[i][c] = in[i];
-        }
+        interleave(channels, num_channels, first_frame + at, n, &tile);
         weigh_tile(weighting, states, energies, &tile, n, num_vectors);
     }
 

@@ -10,12 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One stretch: long enough that hand-over costs nothing, short enough to stay in cache. */
-#define STRETCH_FRAMES 32768
+/*
+ * One stretch: whole 100 ms, which the meter takes where they lie; long enough that hand-over costs nothing, short
+ * enough that a wide file's does not leave the cache. NUM_STRETCHES go round.
+ */
+#define STRETCH_SAMPLES 120000u
+#define MOST_STRETCH_BLOCKS 8u
 #define NUM_STRETCHES 3
+/* Between channels, so that the same frame of all of them does not fall into one set of the cache. */
+#define STRETCH_GAP_FRAMES 64u
 
 typedef struct stretch {
-    float *samples; /* [channel][STRETCH_FRAMES] in the file's order */
+    float *samples; /* [channel][stride] in the file's order */
     uint32_t num_frames;
 } stretch;
 
@@ -29,6 +35,8 @@ typedef struct queue {
     mxd_audio_reader *reader;
     uint32_t num_channels;
     uint64_t num_frames;
+    uint32_t stretch_frames;
+    uint32_t stride;  /* frames from channel to channel */
     stretch stretches[NUM_STRETCHES];
 } queue;
 
@@ -137,16 +145,16 @@ static mxd_result read_stretch(queue *q, stretch *s, uint64_t first_frame)
 {
     float *channels[MXD_MAX_LAYOUT_CHANNELS];
     uint64_t left = q->num_frames - first_frame;
-    s->num_frames = left < STRETCH_FRAMES ? (uint32_t)left : STRETCH_FRAMES;
+    s->num_frames = left < q->stretch_frames ? (uint32_t)left : q->stretch_frames;
     for (uint32_t c = 0; c < q->num_channels; c++)
-        channels[c] = s->samples + (size_t)c * STRETCH_FRAMES;
+        channels[c] = s->samples + (size_t)c * q->stride;
     return mxd_audio_reader_read(q->reader, channels, s->num_frames);
 }
 
 static void *decode(void *user)
 {
     queue *q = user;
-    for (uint64_t n = 0; n * STRETCH_FRAMES < q->num_frames; n++) {
+    for (uint64_t n = 0; n * q->stretch_frames < q->num_frames; n++) {
         pthread_mutex_lock(&q->lock);
         while (!q->stopped && q->num_read - q->num_measured == NUM_STRETCHES)
             pthread_cond_wait(&q->changed, &q->lock);
@@ -154,7 +162,7 @@ static void *decode(void *user)
         pthread_mutex_unlock(&q->lock);
         if (stopped)
             break;
-        mxd_result result = read_stretch(q, &q->stretches[n % NUM_STRETCHES], n * STRETCH_FRAMES);
+        mxd_result result = read_stretch(q, &q->stretches[n % NUM_STRETCHES], n * q->stretch_frames);
         pthread_mutex_lock(&q->lock);
         if (result == MXD_OK) {
             q->num_read++;
@@ -170,18 +178,18 @@ static void *decode(void *user)
     return NULL;
 }
 
-static mxd_result push_stretch(mxd_meter *meter, const stretch *s, const uint32_t *order, uint32_t num_channels)
+static mxd_result push_stretch(mxd_meter *meter, const queue *q, const stretch *s, const uint32_t *order)
 {
     const float *channels[MXD_MAX_LAYOUT_CHANNELS];
-    for (uint32_t c = 0; c < num_channels; c++)
-        channels[c] = s->samples + (size_t)order[c] * STRETCH_FRAMES;
+    for (uint32_t c = 0; c < q->num_channels; c++)
+        channels[c] = s->samples + (size_t)order[c] * q->stride;
     return mxd_meter_push(meter, channels, s->num_frames);
 }
 
 static mxd_result measure_decoded(queue *q, mxd_meter *meter, const uint32_t *order)
 {
     mxd_result result = MXD_OK;
-    for (uint64_t n = 0; result == MXD_OK && n * STRETCH_FRAMES < q->num_frames; n++) {
+    for (uint64_t n = 0; result == MXD_OK && n * q->stretch_frames < q->num_frames; n++) {
         pthread_mutex_lock(&q->lock);
         while (!q->stopped && q->num_read == n)
             pthread_cond_wait(&q->changed, &q->lock);
@@ -189,7 +197,7 @@ static mxd_result measure_decoded(queue *q, mxd_meter *meter, const uint32_t *or
             result = q->result;
         pthread_mutex_unlock(&q->lock);
         if (result == MXD_OK)
-            result = push_stretch(meter, &q->stretches[n % NUM_STRETCHES], order, q->num_channels);
+            result = push_stretch(meter, q, &q->stretches[n % NUM_STRETCHES], order);
         pthread_mutex_lock(&q->lock);
         q->num_measured++;
         q->stopped = q->stopped || result != MXD_OK;
@@ -202,10 +210,10 @@ static mxd_result measure_decoded(queue *q, mxd_meter *meter, const uint32_t *or
 static mxd_result measure_in_turn(queue *q, mxd_meter *meter, const uint32_t *order)
 {
     mxd_result result = MXD_OK;
-    for (uint64_t n = 0; result == MXD_OK && n * STRETCH_FRAMES < q->num_frames; n++) {
-        result = read_stretch(q, &q->stretches[0], n * STRETCH_FRAMES);
+    for (uint64_t n = 0; result == MXD_OK && n * q->stretch_frames < q->num_frames; n++) {
+        result = read_stretch(q, &q->stretches[0], n * q->stretch_frames);
         if (result == MXD_OK)
-            result = push_stretch(meter, &q->stretches[0], order, q->num_channels);
+            result = push_stretch(meter, q, &q->stretches[0], order);
     }
     return result;
 }
@@ -290,9 +298,14 @@ mxd_result mxd_measure_file(const char *path, const char *layout_name, uint32_t 
         goto fail;
     q.num_channels = info.num_channels;
     q.num_frames = info.num_frames;
+    uint32_t block_frames = (info.sample_rate + 5) / 10; /* the meter's */
+    uint32_t num_blocks = STRETCH_SAMPLES / (block_frames * info.num_channels);
+    num_blocks = num_blocks < 1 ? 1 : num_blocks > MOST_STRETCH_BLOCKS ? MOST_STRETCH_BLOCKS : num_blocks;
+    q.stretch_frames = num_blocks * block_frames;
+    q.stride = q.stretch_frames + STRETCH_GAP_FRAMES;
     status = MXD_ERROR_MEMORY;
     for (int i = 0; i < NUM_STRETCHES; i++) {
-        q.stretches[i].samples = malloc((size_t)info.num_channels * STRETCH_FRAMES * sizeof(float));
+        q.stretches[i].samples = malloc((size_t)info.num_channels * q.stride * sizeof(float));
         if (!q.stretches[i].samples)
             goto fail;
     }

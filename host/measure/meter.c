@@ -102,9 +102,12 @@ static mxd_result set_channels(mxd_meter *m, const mxd_layout *layout)
 
 static mxd_result set_jobs(mxd_meter *m)
 {
-    /* Few large jobs fill the SIMD lanes, many small ones the threads; below 4 lanes a job saves nothing. */
+    /*
+     * Few large jobs fill the SIMD lanes, many small ones the threads; below 4 lanes a job saves nothing. Two threads
+     * are kept busy by one such job: finding the peaks, and decoding, take as long.
+     */
     uint32_t num_threads = m->threads ? mxd_threads_count(m->threads) : 1;
-    uint32_t share = (m->num_weighted + num_threads - 1) / num_threads;
+    uint32_t share = num_threads <= 2 ? m->num_weighted : (m->num_weighted + num_threads - 1) / num_threads;
     m->channels_a_job = share < 4 ? 4 : share > MXD_K_MAX_CHANNELS ? MXD_K_MAX_CHANNELS : share;
     m->num_jobs = (m->num_weighted + m->channels_a_job - 1) / m->channels_a_job;
     size_t n = m->num_weighted > 0 ? m->num_weighted : 1;
