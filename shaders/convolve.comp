@@ -40,7 +40,8 @@ void main()
     [[unroll]] for (int b = 0; b < MXD_CONVOLVE_WINDOWS; b++)
         total[b] = vec2(0.0);
 
-    for (uint s = 0; s < to.num_segments; s++) {
+    const uint end_segment = min(to.num_segments, push.end_segment);
+    for (uint s = push.first_segment; s < end_segment; s++) {
         const mxd_convolve_segment_data segment = segments[to.first_segment + s];
         const mxd_convolve_input_data from = inputs[push.first_input + to.first_input + segment.input_index];
         if (segment.page != push.response_page || from.page != push.ring_page ||

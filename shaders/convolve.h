@@ -91,6 +91,8 @@ struct mxd_convolve_push {
     mxd_u32 ring_page;     /* the pages that are bound */
     mxd_u32 response_page;
     mxd_u32 add;           /* 0: sums start here; else they go on */
+    mxd_u32 first_segment; /* of each output's, in this dispatch */
+    mxd_u32 end_segment;
 };
 
 #endif

@@ -262,7 +262,8 @@ static const layout convolve_push = {"mxd_convolve_push", sizeof(struct mxd_conv
     MEMBER(mxd_convolve_push, lane_frames), MEMBER(mxd_convolve_push, num_frames),
     MEMBER(mxd_convolve_push, num_windows), MEMBER(mxd_convolve_push, first_window),
     MEMBER(mxd_convolve_push, size), MEMBER(mxd_convolve_push, ring_page),
-    MEMBER(mxd_convolve_push, response_page), MEMBER(mxd_convolve_push, add)}};
+    MEMBER(mxd_convolve_push, response_page), MEMBER(mxd_convolve_push, add),
+    MEMBER(mxd_convolve_push, first_segment), MEMBER(mxd_convolve_push, end_segment)}};
 
 static const layout word_layout = {.size = sizeof(mxd_u32)};
 static const layout unpack_item = {"mxd_unpack_item_data", sizeof(struct mxd_unpack_item_data), {

@@ -82,7 +82,7 @@ typedef struct convolve_step {
     mxd_vulkan_buffer history;
     mxd_vulkan_buffer segment_buffer;
     mxd_vulkan_set *sets;          /* [ring page][response page] */
-    uint64_t *run_products;        /* while recording: num_products of each output that runs */
+    const row_output **run_outputs; /* while recording: each output that runs */
 } convolve_step;
 
 static uint32_t windows_a_block(const mxd_vulkan_backend *backend)
@@ -218,7 +218,7 @@ static void destroy(mxd_vulkan_backend *backend, mxd_vulkan_step *base)
     free(step->ring_pages);
     free(step->response_pages);
     free(step->sets);
-    free(step->run_products);
+    free(step->run_outputs);
     free(step);
 }
 
@@ -496,8 +496,14 @@ static void record_forward(mxd_vulkan_backend *backend, VkCommandBuffer commands
     mxd_vulkan_compute_barrier(commands);
 }
 
-/* Sums of the outputs from push.first_output on, num_products partitions in all. */
-static void record_multiply(mxd_vulkan_backend *backend, VkCommandBuffer commands, block_work *work,
+/* Products of one window that a dispatch has time for. */
+static uint64_t most_products(const mxd_vulkan_backend *backend, const block_work *work)
+{
+    return mxd_vulkan_work(backend, PRODUCTS_A_DISPATCH) / ((uint64_t)work->push.size * MXD_CONVOLVE_WINDOWS);
+}
+
+/* One pair of pages, the segments that push names: num_products partitions in all. */
+static void record_products(mxd_vulkan_backend *backend, VkCommandBuffer commands, block_work *work,
                             uint32_t num_outputs, uint64_t num_products)
 {
     const convolve_step *step = work->step;
@@ -506,23 +512,61 @@ static void record_multiply(mxd_vulkan_backend *backend, VkCommandBuffer command
                        MXD_CONVOLVE_WINDOWS * MXD_CONVOLVE_WINDOWS;
     if (windows < MXD_CONVOLVE_WINDOWS)
         windows = MXD_CONVOLVE_WINDOWS;
+    for (uint64_t first = 0; first < work->push.num_windows; first += windows) {
+        uint64_t count = work->push.num_windows - first;
+        if (count > windows)
+            count = windows;
+        work->push.first_window = (uint32_t)first;
+        mxd_vulkan_dispatch(commands, &backend->convolver->multiply,
+                            &step->sets[work->push.ring_page * step->num_response_pages + work->push.response_page],
+                            &work->push, groups,
+                            (uint32_t)((count + MXD_CONVOLVE_WINDOWS - 1) / MXD_CONVOLVE_WINDOWS), num_outputs);
+    }
+    mxd_vulkan_compute_barrier(commands);
+    work->push.add = 1;
+}
+
+/* The end of the output's segments from `first` on that one dispatch has time for; at least one is. */
+static uint32_t end_of_segments(const mxd_vulkan_backend *backend, const block_work *work, const row_output *output,
+                                uint32_t first, uint64_t *num_products)
+{
+    uint32_t end = first;
+    *num_products = 0;
+    while (end < output->num_segments) {
+        uint32_t products = work->step->segments[output->first_segment + end].num_partitions;
+        if (end > first && *num_products + products > most_products(backend, work))
+            break;
+        *num_products += products;
+        end++;
+    }
+    return end;
+}
+
+/*
+ * Sums of the outputs from the done-th of the run on, num_products partitions in all. One alone may have more inputs
+ * than a dispatch has time for: its segments then go in turns.
+ */
+static void record_multiply(mxd_vulkan_backend *backend, VkCommandBuffer commands, block_work *work, uint32_t done,
+                            uint32_t num_outputs, uint64_t num_products)
+{
+    const convolve_step *step = work->step;
+    bool in_turns = num_outputs == 1 && num_products > most_products(backend, work);
     work->push.add = 0;
-    for (uint32_t ring = 0; ring < step->num_ring_pages; ring++) {
-        for (uint32_t response = 0; response < step->num_response_pages; response++) {
-            work->push.ring_page = ring;
-            work->push.response_page = response;
-            for (uint64_t first = 0; first < work->push.num_windows; first += windows) {
-                uint64_t count = work->push.num_windows - first;
-                if (count > windows)
-                    count = windows;
-                work->push.first_window = (uint32_t)first;
-                mxd_vulkan_dispatch(commands, &backend->convolver->multiply,
-                                    &step->sets[ring * step->num_response_pages + response], &work->push, groups,
-                                    (uint32_t)((count + MXD_CONVOLVE_WINDOWS - 1) / MXD_CONVOLVE_WINDOWS),
-                                    num_outputs);
-            }
-            mxd_vulkan_compute_barrier(commands);
-            work->push.add = 1;
+    for (uint32_t pair = 0; pair < step->num_ring_pages * step->num_response_pages; pair++) {
+        work->push.ring_page = pair / step->num_response_pages;
+        work->push.response_page = pair % step->num_response_pages;
+        work->push.first_segment = 0;
+        work->push.end_segment = UINT32_MAX;
+        if (!in_turns) {
+            record_products(backend, commands, work, num_outputs, num_products);
+            continue;
+        }
+        const row_output *output = step->run_outputs[done];
+        for (uint32_t first = 0; first < output->num_segments; first = work->push.end_segment) {
+            uint64_t products;
+            work->push.first_segment = first;
+            work->push.end_segment = end_of_segments(backend, work, output, first, &products);
+            record_products(backend, commands, work, 1, products);
         }
     }
 }
@@ -532,12 +576,11 @@ static uint32_t count_outputs(const mxd_vulkan_backend *backend, const block_wor
                               uint64_t *num_products)
 {
     uint64_t fit = backend->convolver->sums.bytes / (work->push.num_windows * spectrum_bytes(backend));
-    uint64_t most = mxd_vulkan_work(backend, PRODUCTS_A_DISPATCH) /
-                    ((uint64_t)work->push.size * MXD_CONVOLVE_WINDOWS);
+    uint64_t most = most_products(backend, work);
     uint32_t count = 0;
     *num_products = 0;
     while (done + count < work->num_outputs && count < fit && count < MXD_VULKAN_MAX_GROUPS) {
-        uint64_t products = work->step->run_products[done + count];
+        uint64_t products = work->step->run_outputs[done + count]->num_products;
         if (count > 0 && *num_products + products > most)
             break;
         *num_products += products;
@@ -555,7 +598,7 @@ static void record_outputs(mxd_vulkan_backend *backend, VkCommandBuffer commands
         work->push.first_output = work->first_output + done;
         if (done > 0) /* the inverse before may still be reading the sums */
             mxd_vulkan_compute_barrier(commands);
-        record_multiply(backend, commands, work, count, num_products);
+        record_multiply(backend, commands, work, done, count, num_products);
         mxd_vulkan_dispatch(commands, &backend->convolver->inverse, &work->step->sets[0], &work->push,
                             work->push.num_windows, count, 1);
     }
@@ -592,7 +635,7 @@ static void record(mxd_vulkan_backend *backend, mxd_vulkan_step *base, mxd_vulka
         fill_row(backend, step, run->rows[i], run->restart && run->restart[i], run->rests ? run->rests + input : NULL,
                  work.push.num_windows, input, inputs + input, outputs + output);
         for (uint32_t j = 0; j < at->num_outputs; j++)
-            step->run_products[output + j] = step->outputs[at->first_output + j].num_products;
+            step->run_outputs[output + j] = &step->outputs[at->first_output + j];
         input += at->num_inputs;
         output += at->num_outputs;
     }
@@ -610,8 +653,8 @@ static bool allocate_rows(convolve_step *step, const mxd_convolve_row *rows, uin
     step->rows = calloc(num_rows, sizeof *step->rows);
     step->inputs = calloc((size_t)step->num_inputs + 1, sizeof *step->inputs);
     step->outputs = calloc((size_t)step->num_outputs + 1, sizeof *step->outputs);
-    step->run_products = calloc((size_t)step->num_outputs + 1, sizeof *step->run_products);
-    return step->rows && step->inputs && step->outputs && step->run_products;
+    step->run_outputs = calloc((size_t)step->num_outputs + 1, sizeof *step->run_outputs);
+    return step->rows && step->inputs && step->outputs && step->run_outputs;
 }
 
 mxd_result mxd_vulkan_add_convolve(mxd_backend *base, const mxd_convolve_row *rows, uint32_t num_rows,
