@@ -22,6 +22,7 @@ typedef struct physical_device {
     VkPhysicalDeviceMemoryProperties memory;
     bool timeline_semaphores;
     int queue_family; /* -1 = none computes */
+    uint32_t timestamp_bits;
 } physical_device;
 
 /* ---- Limits -------------------------------------------------------------- */
@@ -94,7 +95,9 @@ static mxd_result find_limits(const physical_device *physical, mxd_problems *pro
         .work = UINT64_MAX,
         .wait_ms = WAIT_MS,
         .atom_bytes = theirs->nonCoherentAtomSize,
-        .timestamp_ns = (double)theirs->timestampPeriod,
+        .timestamp_ns = physical->timestamp_bits > 0 ? (double)theirs->timestampPeriod : 0.0,
+        .timestamp_mask = physical->timestamp_bits >= 64 ? UINT64_MAX
+                                                         : ((uint64_t)1 << physical->timestamp_bits) - 1,
     };
     return apply_environment(limits, problems);
 }
@@ -112,10 +115,12 @@ static void find_queue(physical_device *physical)
         if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) || families[i].queueCount == 0)
             continue;
         bool only_compute = !(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT);
-        if (physical->queue_family < 0 || only_compute)
+        if (physical->queue_family < 0 || only_compute) {
             physical->queue_family = (int)i;
-        if (only_compute)
-            return;
+            physical->timestamp_bits = families[i].timestampValidBits;
+            if (only_compute)
+                return;
+        }
     }
 }
 

@@ -55,7 +55,8 @@ typedef struct mxd_vulkan_limits {
     uint64_t work;          /* most work of one dispatch, in the units of each kernel */
     uint64_t wait_ms;       /* a block that takes longer counts as hung */
     uint64_t atom_bytes;    /* nonCoherentAtomSize */
-    double timestamp_ns;    /* of one tick */
+    double timestamp_ns;    /* of one tick; 0 = the compute queue has no timestamps */
+    uint64_t timestamp_mask;
 } mxd_vulkan_limits;
 
 /*
