@@ -3,6 +3,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+#include "exact.glsl"
 #include "mix.h"
 
 layout(local_size_x_id = MXD_SPEC_WORKGROUP) in;
@@ -13,42 +14,6 @@ layout(std430, set = 0, binding = MXD_MIX_BINDING_MIXES) readonly buffer Mixes {
 layout(std430, set = 0, binding = MXD_MIX_BINDING_EDGES) readonly buffer Edges { mxd_mix_edge_data edges[]; };
 layout(std430, set = 0, binding = MXD_MIX_BINDING_POINTS) readonly buffer Points { mxd_mix_point_data points[]; };
 layout(push_constant) uniform Push { mxd_mix_push push; };
-
-// The upper 12 bits of the significand: products of two such halves are exact in float. Dekker's product by masks
-// instead of fma, which Vulkan does not promise to round once.
-float upper(float a)
-{
-    return uintBitsToFloat(floatBitsToUint(a) & 0xfffff000u);
-}
-
-// a b = product + error, exactly.
-float two_product(float a, float b, out float error)
-{
-    precise float product = a * b;
-    precise float ah = upper(a);
-    precise float al = a - ah;
-    precise float bh = upper(b);
-    precise float bl = b - bh;
-    precise float e = ah * bh - product;
-    e = e + ah * bl;
-    e = e + al * bh;
-    e = e + al * bl;
-    error = e;
-    return product;
-}
-
-// a + b = sum + error, exactly (Knuth).
-float two_sum(float a, float b, out float error)
-{
-    precise float sum = a + b;
-    precise float b_part = sum - a;
-    precise float a_part = sum - b_part;
-    precise float b_lost = b - b_part;
-    precise float a_lost = a - a_part;
-    precise float e = a_lost + b_lost;
-    error = e;
-    return sum;
-}
 
 // The last point at or before frame. The first point's frame is 0.
 mxd_mix_point_data find_point(uint first, uint count, uint frame)

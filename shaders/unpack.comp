@@ -3,6 +3,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+#include "exact.glsl"
 #include "unpack.h"
 
 layout(local_size_x_id = MXD_SPEC_WORKGROUP) in;
@@ -38,22 +39,37 @@ float round_to_float(int value)
     return value < 0 ? -rounded : rounded;
 }
 
-uint unpack_sample(uint first_byte, uint format, float scale)
+// number * (scale + scale_low), rounded once or nearly so, as the product of doubles is.
+float multiply(float number, float scale, float scale_low)
 {
-    const uint bits = bits_at(first_byte);
-    float number;
-    if (format == MXD_UNPACK_F32) {
-        if (scale == 1.0)
-            return bits;
-        number = uintBitsToFloat(bits);
-    } else if (format == MXD_UNPACK_S16) {
-        number = float(int(bits << 16) >> 16);
-    } else if (format == MXD_UNPACK_S24) {
-        number = float(int(bits << 8) >> 8);
-    } else {
-        number = round_to_float(int(bits));
-    }
-    return floatBitsToUint(number * scale);
+    float error;
+    precise float product = two_product(number, scale, error);
+    precise float rest = number * scale_low;
+    rest = rest + error;
+    precise float result = product + rest;
+    // An infinity has no error, and a sum would lose the sign of zero.
+    return abs(product) < 3.4e38 && rest != 0.0 ? result : product;
+}
+
+// Of an item of the given format, without its scale.
+float read_number(uint bits, uint format)
+{
+    if (format == MXD_UNPACK_F32)
+        return uintBitsToFloat(bits);
+    if (format == MXD_UNPACK_S16)
+        return float(int(bits << 16) >> 16);
+    if (format == MXD_UNPACK_S24)
+        return float(int(bits << 8) >> 8);
+    return round_to_float(int(bits));
+}
+
+uvec4 scale_numbers(uvec4 bits, uint format, float scale, float scale_low)
+{
+    // Written out: spirv-opt loses NoContraction where it unrolls a loop.
+    return floatBitsToUint(vec4(multiply(read_number(bits.x, format), scale, scale_low),
+                                multiply(read_number(bits.y, format), scale, scale_low),
+                                multiply(read_number(bits.z, format), scale, scale_low),
+                                multiply(read_number(bits.w, format), scale, scale_low)));
 }
 
 void main()
@@ -66,7 +82,9 @@ void main()
     if (item.format != MXD_UNPACK_SILENCE) {
         [[unroll]] for (uint n = 0; n < MXD_UNPACK_SAMPLES; n++)
             if (frame + n < item.num_frames)
-                samples[n] = unpack_sample(item.first_byte + (frame + n) * item.frame_bytes, item.format, item.scale);
+                samples[n] = bits_at(item.first_byte + (frame + n) * item.frame_bytes);
+        if (item.format != MXD_UNPACK_F32 || item.scale != 1.0 || item.scale_low != 0.0)
+            samples = scale_numbers(samples, item.format, item.scale, item.scale_low);
     }
     lanes[item.lane * push.lane_vec4s + (item.first_frame + frame) / MXD_UNPACK_SAMPLES] = samples;
 }

@@ -3,8 +3,9 @@
  * and packed. Shared by unpack.comp and host/vulkan.
  *
  * A lane's sample is the packed one as a float (an integer of 32 bits is rounded
- * to the nearest, ties to even; 16 and 24 bits fit), times the scale: the float
- * nearest gain / full scale. Floats at a scale of 1 keep their bits.
+ * to the nearest, ties to even; 16 and 24 bits fit), times gain / full scale,
+ * which is a pair of floats (its value and what that lost), so that the product
+ * is the one of doubles, rounded. Floats at a scale of 1 keep their bits.
  */
 #ifndef MXD_SHADERS_UNPACK_H
 #define MXD_SHADERS_UNPACK_H
@@ -35,7 +36,7 @@ struct mxd_unpack_item_data {
     mxd_u32 frame_bytes; /* from one sample of the channel to the next */
     mxd_u32 format;
     float scale;
-    mxd_u32 unused;
+    float scale_low;
 };
 
 struct mxd_unpack_push {

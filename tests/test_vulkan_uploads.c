@@ -106,7 +106,7 @@ static void fill_file(packed_file *file, uint64_t *seed)
     }
 }
 
-/* What the lane has to hold, by the language's own conversions. */
+/* What the lane has to hold, by the language's own conversions: rounded to float, then times the gain in double. */
 static float sample_of(const packed_file *file, uint32_t frame, uint32_t channel)
 {
     const uint8_t *at = frame_of(file, frame) + (size_t)channel * bytes_of(file->format);
@@ -116,15 +116,18 @@ static float sample_of(const packed_file *file, uint32_t frame, uint32_t channel
     float value;
     switch (file->format) {
     case MXD_SAMPLES_S16:
-        return (float)(bits >= 0x8000 ? (int32_t)bits - 0x10000 : (int32_t)bits) * (float)(file->gain / 32768.0);
+        value = (float)(bits >= 0x8000 ? (int32_t)bits - 0x10000 : (int32_t)bits) / 32768.0f;
+        break;
     case MXD_SAMPLES_S24:
-        return (float)(bits >= 0x800000 ? (int32_t)bits - 0x1000000 : (int32_t)bits) * (float)(file->gain / 8388608.0);
+        value = (float)(bits >= 0x800000 ? (int32_t)bits - 0x1000000 : (int32_t)bits) / 8388608.0f;
+        break;
     case MXD_SAMPLES_S32:
-        return (float)(int32_t)bits * (float)(file->gain / 2147483648.0);
+        value = (float)(int32_t)bits / 2147483648.0f;
+        break;
     default:
         memcpy(&value, &bits, sizeof value);
-        return value * (float)file->gain;
     }
+    return file->gain == 1.0 ? value : (float)(value * file->gain);
 }
 
 /* ---- Blocks -------------------------------------------------------------- */
@@ -181,13 +184,17 @@ static uint32_t run_uploads(const packed_file *files, const lane_source *lanes, 
     check(problems, mxd_backend_prepare(backend));
     uint64_t tickets[NUM_BLOCKS];
     uint32_t waited = 0;
+    uint64_t memory = 0;
     for (uint32_t i = 0; i < NUM_BLOCKS; i++) {
+        if (i == IN_FLIGHT) /* every slot was used: from here on nothing is allocated */
+            memory = mxd_backend_memory(backend);
         if (i - waited == IN_FLIGHT)
             check(problems, mxd_backend_wait(backend, tickets[waited++]));
         check(problems, submit_block(backend, files, lanes, num_lanes, i, outputs, &tickets[i]));
     }
     while (waited < NUM_BLOCKS)
         check(problems, mxd_backend_wait(backend, tickets[waited++]));
+    assert_true(memory > 0 && mxd_backend_memory(backend) == memory);
     uint32_t num_pages = ((mxd_vulkan_backend *)backend)->slots[0].uploads.num_pages;
     mxd_backend_destroy(backend);
     check(problems, MXD_OK);

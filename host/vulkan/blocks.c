@@ -371,6 +371,14 @@ static void add_times(mxd_vulkan_backend *backend, const mxd_vulkan_slot *slot)
             time_between(backend, slot, MXD_VULKAN_FROM_DEVICE, DOWNLOAD_QUERY);
 }
 
+static void copy_download(void *user, uint32_t index, uint32_t thread)
+{
+    (void)thread;
+    const mxd_vulkan_slot *slot = user;
+    uint64_t lane_bytes = (uint64_t)slot->num_frames * sizeof(float);
+    memcpy(slot->downloads[index].frames, (const uint8_t *)slot->download.mapped + index * lane_bytes, lane_bytes);
+}
+
 mxd_result mxd_vulkan_wait(mxd_backend *base, uint64_t ticket)
 {
     mxd_vulkan_backend *backend = (mxd_vulkan_backend *)base;
@@ -380,13 +388,11 @@ mxd_result mxd_vulkan_wait(mxd_backend *base, uint64_t ticket)
     VkResult vk = mxd_vulkan_queue_wait(&backend->context, slot->last, ticket);
     if (vk != VK_SUCCESS)
         return fail_block(backend, vk, "waiting for a block");
-    uint64_t lane_bytes = (uint64_t)slot->num_frames * sizeof(float);
-    mxd_result result = mxd_vulkan_buffer_invalidate(&backend->context, &slot->download,
-                                                     slot->num_downloads * lane_bytes);
+    uint64_t bytes = slot->num_downloads * (uint64_t)slot->num_frames * sizeof(float);
+    mxd_result result = mxd_vulkan_buffer_invalidate(&backend->context, &slot->download, bytes);
     if (result != MXD_OK)
         return result;
-    for (uint32_t i = 0; i < slot->num_downloads; i++)
-        memcpy(slot->downloads[i].frames, (const uint8_t *)slot->download.mapped + i * lane_bytes, lane_bytes);
+    mxd_vulkan_share_copies(backend, bytes, slot->num_downloads, copy_download, slot);
     add_times(backend, slot);
     return mxd_vulkan_instance_check(&backend->context.instance, base->problems);
 }

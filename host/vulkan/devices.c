@@ -26,6 +26,7 @@ typedef struct physical_device {
     uint32_t subgroup;      /* the device's usual size, where such subgroups shuffle in compute shaders; else 0 */
     bool timeline_semaphores;
     int queue_family; /* -1 = none computes */
+    uint32_t timestamp_bits;
 } physical_device;
 
 /* ---- Limits -------------------------------------------------------------- */
@@ -106,7 +107,9 @@ static mxd_result find_limits(const physical_device *physical, mxd_problems *pro
         .work = UINT64_MAX,
         .wait_ms = WAIT_MS,
         .atom_bytes = theirs->nonCoherentAtomSize,
-        .timestamp_ns = (double)theirs->timestampPeriod,
+        .timestamp_ns = physical->timestamp_bits > 0 ? (double)theirs->timestampPeriod : 0.0,
+        .timestamp_mask = physical->timestamp_bits >= 64 ? UINT64_MAX
+                                                         : ((uint64_t)1 << physical->timestamp_bits) - 1,
     };
     mxd_result result = apply_environment(limits, problems);
     uint32_t subgroup = limits->subgroup;
@@ -128,10 +131,12 @@ static void find_queue(physical_device *physical)
         if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) || families[i].queueCount == 0)
             continue;
         bool only_compute = !(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT);
-        if (physical->queue_family < 0 || only_compute)
+        if (physical->queue_family < 0 || only_compute) {
             physical->queue_family = (int)i;
-        if (only_compute)
-            return;
+            physical->timestamp_bits = families[i].timestampValidBits;
+            if (only_compute)
+                return;
+        }
     }
 }
 

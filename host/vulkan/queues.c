@@ -11,10 +11,11 @@
 
 /* ---- Choice -------------------------------------------------------------- */
 
+/* A copy engine; families for video can transfer too, but are none. */
 static bool only_transfers(const VkQueueFamilyProperties *family)
 {
-    return family->queueCount > 0 && (family->queueFlags & VK_QUEUE_TRANSFER_BIT) &&
-           !(family->queueFlags & (VK_QUEUE_COMPUTE_BIT | VK_QUEUE_GRAPHICS_BIT));
+    const VkQueueFlags beside = VK_QUEUE_TRANSFER_BIT | VK_QUEUE_SPARSE_BINDING_BIT | VK_QUEUE_PROTECTED_BIT;
+    return family->queueCount > 0 && (family->queueFlags & VK_QUEUE_TRANSFER_BIT) && !(family->queueFlags & ~beside);
 }
 
 static void describe_queue(mxd_vulkan_queue *queue, const VkQueueFamilyProperties *families, uint32_t family,

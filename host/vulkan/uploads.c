@@ -87,10 +87,12 @@ static struct mxd_unpack_item_data unpack_item(const mxd_upload *upload)
     };
     if (!upload->frames)
         return (struct mxd_unpack_item_data){.lane = upload->lane, .format = MXD_UNPACK_SILENCE};
+    double scale = upload->gain / formats[upload->format].full_scale;
     return (struct mxd_unpack_item_data){
         .lane = upload->lane,
         .format = formats[upload->format].format,
-        .scale = (float)(upload->gain / formats[upload->format].full_scale),
+        .scale = (float)scale,
+        .scale_low = (float)(scale - (float)scale),
     };
 }
 
@@ -247,17 +249,15 @@ static void copy_piece(void *user, uint32_t index, uint32_t thread)
     memcpy((uint8_t *)slot->pages[piece->page].host.mapped + piece->offset, piece->from, piece->bytes);
 }
 
-static void copy_pieces(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot)
+void mxd_vulkan_share_copies(mxd_vulkan_backend *backend, uint64_t bytes, uint32_t count,
+                             void (*copy)(void *user, uint32_t index, uint32_t thread), void *user)
 {
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < slot->uploads.num_pages; i++)
-        bytes += slot->uploads.page_bytes[i];
     if (bytes >= BYTES_FOR_THREADS) {
-        mxd_threads_run(backend->copiers, slot->uploads.num_pieces, copy_piece, slot);
+        mxd_threads_run(backend->copiers, count, copy, user);
         return;
     }
-    for (uint32_t i = 0; i < slot->uploads.num_pieces; i++)
-        copy_piece(slot, i, 0);
+    for (uint32_t i = 0; i < count; i++)
+        copy(user, i, 0);
 }
 
 mxd_result mxd_vulkan_uploads_stage(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot, const mxd_block *block,
@@ -272,7 +272,10 @@ mxd_result mxd_vulkan_uploads_stage(mxd_vulkan_backend *backend, mxd_vulkan_slot
     if (uploads->num_items > 0)
         memcpy((uint8_t *)slot->head.host.mapped + params_bytes, uploads->items,
                uploads->num_items * sizeof *uploads->items);
-    copy_pieces(backend, slot);
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < uploads->num_pages; i++)
+        bytes += uploads->page_bytes[i];
+    mxd_vulkan_share_copies(backend, bytes, uploads->num_pieces, copy_piece, slot);
     return MXD_OK;
 }
 

@@ -59,7 +59,8 @@ typedef struct mxd_vulkan_limits {
     uint64_t work;          /* most work of one dispatch, in the units of each kernel */
     uint64_t wait_ms;       /* a block that takes longer counts as hung */
     uint64_t atom_bytes;    /* nonCoherentAtomSize */
-    double timestamp_ns;    /* of one tick */
+    double timestamp_ns;    /* of one tick; 0 = the compute queue has no timestamps */
+    uint64_t timestamp_mask;
 } mxd_vulkan_limits;
 
 /*
@@ -396,7 +397,7 @@ struct mxd_vulkan_backend {
     mxd_vulkan_pipeline eq;
     mxd_vulkan_pipeline mix;
     mxd_vulkan_pipeline unpack;
-    mxd_threads *copiers;        /* into staging: one thread does not fill the bus */
+    mxd_threads *copiers;        /* to and from staging: one thread does not fill the bus */
     uint64_t head_bytes;         /* largest of any block so far: all slots grow to it at once */
     uint64_t page_bytes[MXD_VULKAN_MAX_PAGES];
     struct mxd_vulkan_convolver *convolver; /* what all convolve steps share; NULL without one */
@@ -420,6 +421,9 @@ void mxd_vulkan_uploads_copy(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot,
 /* The dispatches that fill the lanes. */
 void mxd_vulkan_uploads_unpack(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot, VkCommandBuffer commands);
 void mxd_vulkan_uploads_finish(mxd_vulkan_backend *backend, mxd_vulkan_slot *slot);
+/* Runs copies of so many bytes in all, on several threads where that is worth it. */
+void mxd_vulkan_share_copies(mxd_vulkan_backend *backend, uint64_t bytes, uint32_t count,
+                             void (*copy)(void *user, uint32_t index, uint32_t thread), void *user);
 /* Where the device reads it. */
 const mxd_vulkan_buffer *mxd_vulkan_staged_buffer(const mxd_vulkan_staged *staged);
 /* Lengthens a buffer to at least bytes, with some to spare; what was in it is lost. */
