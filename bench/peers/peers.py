@@ -124,7 +124,7 @@ def measure(job, found_tools, rounds, log):
                 remove_outputs(run)
                 wall, cpu, printed = execute(run, log)
                 row["state"], row["error"] = check(run, job, expected, printed)
-                row["walls"], row["cpus"] = [wall], [cpu]
+                row["walls"], row["cpus"] = [wall], [cpu] if run.counted else []
             except (RuntimeError, OSError, ValueError) as problem:
                 lacking = run.tool == "mixdown" and 'no layout "mono"' in str(problem)
                 row["state"], row["error"] = 'not yet: no layout "mono"' if lacking else f"failed: {problem}", ""
@@ -140,7 +140,7 @@ def measure(job, found_tools, rounds, log):
                 row["state"] = f"failed once: {problem}"
                 continue
             row["walls"].append(wall)
-            row["cpus"].append(cpu)
+            row["cpus"] += [cpu] if row["run"].counted else []
     return rows
 
 
@@ -181,8 +181,9 @@ def table(job, rows):
         if row["walls"]:
             best = min(row["walls"])
             ratio = f"{best / floor[0]:.2f}" if floor else ""
+            cpu = f"{min(row['cpus']):.3f}" if row["cpus"] else "?"
             lines.append(f"| {row['tool']} | {row['threads']} | {row['error']} | {best:.3f} | "
-                         f"{statistics.median(row['walls']):.3f} | {min(row['cpus']):.3f} | {ratio} | {remark} |")
+                         f"{statistics.median(row['walls']):.3f} | {cpu} | {ratio} | {remark} |")
         else:
             lines.append(f"| {row['tool']} | {row['threads'] or ''} | {row['error']} | | | | | {remark} |")
     lines += ["", summary(rows)]
