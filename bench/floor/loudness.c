@@ -108,6 +108,19 @@ static floor_vector weigh(const floor_vector *frames, floor_vector state[2][2])
     return energy;
 }
 
+/* Frames side by side become lanes; with a constant count the copy is a move or two. */
+static void spread(const float *samples, uint32_t channels, float *to)
+{
+    for (uint32_t n = 0; n < CHUNK; n++) {
+        if (channels == 2)
+            memcpy(to + n * FLOOR_LANES, samples + n * 2, 2 * sizeof *to);
+        else if (channels == 12)
+            memcpy(to + n * FLOOR_LANES, samples + n * 12, 12 * sizeof *to);
+        else
+            memcpy(to + n * FLOOR_LANES, samples + n * channels, channels * sizeof *to);
+    }
+}
+
 static void run(void *argument, uint32_t thread)
 {
     measurement *m = argument;
@@ -120,10 +133,7 @@ static void run(void *argument, uint32_t thread)
         for (uint32_t i = 0; i < m->num_stretches; i++) {
             const int64_t first_step = m->stretch_steps * (thread * m->num_stretches + i);
             floor_read(m->wav, first_step * STEP + at, CHUNK, samples);
-            float *to = (float *)(frames + HISTORY) + i * channels;
-            for (uint32_t n = 0; n < CHUNK; n++)
-                for (uint32_t channel = 0; channel < channels; channel++)
-                    to[n * FLOOR_LANES + channel] = samples[n * channels + channel];
+            spread(samples, channels, (float *)(frames + HISTORY) + i * channels);
         }
         const floor_vector energy = weigh(frames + HISTORY, state);
         /* The run-in is another stretch's, but for the frames just before this one. */

@@ -124,7 +124,7 @@ def measure(job, found_tools, rounds, log):
                 remove_outputs(run)
                 wall, cpu, printed = execute(run, log)
                 row["state"], row["error"] = check(run, job, expected, printed)
-                row["walls"], row["cpus"] = [wall], [cpu]
+                row["walls"], row["cpus"] = [wall], [cpu] if run.counted else []
             except (RuntimeError, OSError, ValueError) as problem:
                 lacking = run.tool == "mixdown" and 'no layout "mono"' in str(problem)
                 row["state"], row["error"] = 'not yet: no layout "mono"' if lacking else f"failed: {problem}", ""
@@ -140,7 +140,7 @@ def measure(job, found_tools, rounds, log):
                 row["state"] = f"failed once: {problem}"
                 continue
             row["walls"].append(wall)
-            row["cpus"].append(cpu)
+            row["cpus"] += [cpu] if row["run"].counted else []
     return rows
 
 
@@ -149,15 +149,31 @@ def slow_s(rows):
     return min(SLOW_S, SLOW_RATIO * peer[0]) if peer else SLOW_S
 
 
-def fastest(rows, wanted):
-    """The least minimum, on whatever threads, of rows whose result is right."""
-    times = [(min(row["walls"]), row["tool"]) for row in rows if row["walls"] and not row["state"] and wanted(row["tool"])]
-    return min(times, default=None)
+def fastest(rows, wanted, times="walls"):
+    """The least minimum, on whatever threads, of rows whose result is right: seconds and tool."""
+    found = [(min(row[times]), row["tool"]) for row in rows if row[times] and not row["state"] and wanted(row["tool"])]
+    return min(found, default=None)
+
+
+def summary(rows):
+    """How mixdown stands, by wall time, and by processor time, which a busy machine blurs less."""
+    words = []
+    for times, name in (("walls", "wall"), ("cpus", "processor")):
+        ours = fastest(rows, lambda tool: tool == "mixdown", times)
+        floor = fastest(rows, lambda tool: tool == "floor", times)
+        peer = fastest(rows, lambda tool: tool not in ("floor", "mixdown"), times)
+        parts = []
+        if ours and peer:
+            parts.append(f"{peer[0] / ours[0]:.2f} x as fast as {peer[1]}, the fastest right peer")
+        if ours and floor:
+            parts.append(f"{ours[0] / floor[0]:.2f} x the floor's time")
+        if parts:
+            words.append(f"mixdown, {name} time: " + ", ".join(parts) + ".")
+    return " ".join(words)
 
 
 def table(job, rows):
-    floor, ours = fastest(rows, lambda t: t == "floor"), fastest(rows, lambda t: t == "mixdown")
-    peer = fastest(rows, lambda t: t not in ("floor", "mixdown"))
+    floor = fastest(rows, lambda tool: tool == "floor")
     lines = [f"### {job.name}: {job.title}", "", "| tool | threads | error | min s | median s | processor s | of the floor | |",
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for row in sorted(rows, key=lambda r: min(r["walls"], default=1e9)):
@@ -165,17 +181,12 @@ def table(job, rows):
         if row["walls"]:
             best = min(row["walls"])
             ratio = f"{best / floor[0]:.2f}" if floor else ""
+            cpu = f"{min(row['cpus']):.3f}" if row["cpus"] else "?"
             lines.append(f"| {row['tool']} | {row['threads']} | {row['error']} | {best:.3f} | "
-                         f"{statistics.median(row['walls']):.3f} | {min(row['cpus']):.3f} | {ratio} | {remark} |")
+                         f"{statistics.median(row['walls']):.3f} | {cpu} | {ratio} | {remark} |")
         else:
             lines.append(f"| {row['tool']} | {row['threads'] or ''} | {row['error']} | | | | | {remark} |")
-    if ours and (peer or floor):
-        words = []
-        if peer:
-            words.append(f"{peer[0] / ours[0]:.2f} x as fast as {peer[1]}, the fastest right peer")
-        if floor:
-            words.append(f"{ours[0] / floor[0]:.2f} x the floor's time")
-        lines += ["", "mixdown: " + ", ".join(words) + "."]
+    lines += ["", summary(rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -186,7 +197,8 @@ def machine():
         with open("/proc/cpuinfo") as file:
             cpu = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "?")
     commit = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True)
-    return {"cpu": cpu, "cores": os.cpu_count(), "system": platform.platform(), "commit": commit.stdout.strip() or "?"}
+    return {"cpu": cpu, "cores": os.cpu_count(), "system": platform.platform(), "load": round(os.getloadavg()[0], 1),
+            "commit": commit.stdout.strip() or "?"}
 
 
 def main():
@@ -199,7 +211,8 @@ def main():
     folder = os.path.abspath(arguments.scratch or tempfile.mkdtemp(prefix="mixdown-peers-"))
     os.makedirs(folder, exist_ok=True)
     tools.Mixdown.executable, tools.Floor.executable = map(os.path.abspath, (arguments.mixdown, arguments.floor))
-    report = {"machine": machine(), "quick": arguments.quick, "rounds": arguments.rounds, "versions": {}, "missing": {}, "jobs": {}}
+    report = {"machine": machine(), "quick": arguments.quick, "rounds": arguments.rounds, "versions": {},
+              "missing": {}, "jobs": {}}
     found = []
     for kind in tools.ALL:
         tool = kind(folder)
@@ -216,7 +229,8 @@ def main():
     failures = sorted(required - {tool.name.lower() for tool in found})
     try:
         facts = report["machine"]
-        print(f"{facts['cores']} cores, {facts['cpu']}, {facts['system']}, commit {facts['commit']}\n")
+        print(f"{facts['cores']} cores, {facts['cpu']}, {facts['system']}, commit {facts['commit']}, "
+              f"load {facts['load']} before the start\n")
         print("".join(f"- {name}: {version}\n" for name, version in report["versions"].items()))
         for kind in jobs.ALL:
             if wanted is not None and kind.name.split(".")[0] not in wanted and kind.name not in wanted:

@@ -18,7 +18,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Run:
-    """One process to time. out: a file, or files of one channel each, or None where the result is printed."""
+    """
+    One process to time. out: a file, or files of one channel each, or None where the result is printed; latency: how
+    many frames late sound comes out; pattern: finds loudness and true peak in what is printed; counted: whether its
+    processor time is known (children that nobody waits for are not in it).
+    """
+    counted = True
 
     def __init__(self, tool, threads, argv, out=None, latency=0, pattern=None, note="", raw_channels=0):
         self.tool, self.threads, self.argv, self.out, self.latency = tool, threads, [str(a) for a in argv], out, latency
@@ -264,8 +269,10 @@ class Brutefir(Tool):
                      f'channels: {outputs}; dither: false; }};')
         config = text(job.path(f"brutefir{threads}.conf"), lines)
         # It writes its defaults into the home folder.
-        return Run(self.name, threads, ["env", "HOME=" + self.folder, self.executable, "-quiet", config], out,
-                   raw_channels=outputs, note="raw files")
+        run = Run(self.name, threads, ["env", "HOME=" + self.folder, self.executable, "-quiet", config], out,
+                  raw_channels=outputs, note="raw files")
+        run.counted = False
+        return run
 
     def j1(self, job):
         return [self.convolve(job, 1)]

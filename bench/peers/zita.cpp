@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <string>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -31,6 +31,9 @@ struct Sound {
     }
 };
 
+// FFTW makes and destroys plans on one thread at a time.
+static std::mutex planner;
+
 static void render(char **paths, unsigned tracks, unsigned outputs, std::vector<float> &out)
 {
     const unsigned block = Convproc::MAXPART;
@@ -40,8 +43,14 @@ static void render(char **paths, unsigned tracks, unsigned outputs, std::vector<
     for (unsigned i = 0; i < tracks; i++) {
         inputs.emplace_back(paths[2 * i]);
         Sound response(paths[2 * i + 1]);
-        if (i == 0 && processor.configure(tracks, outputs, unsigned(response.frames), block, block, block, 0.0F) != 0)
-            std::exit(1);
+        if (i == 0) {
+            const std::lock_guard<std::mutex> lock(planner);
+            const int result = processor.configure(tracks, outputs, unsigned(response.frames), block, block, block, 0.0F);
+            if (result != 0) {
+                std::fprintf(stderr, "zita: Convproc::configure: %d\n", result);
+                std::exit(1);
+            }
+        }
         for (unsigned c = 0; c < outputs; c++)
             processor.impdata_create(i, c, response.channels, response.samples.data() + c, 0, int(response.frames));
     }
@@ -61,6 +70,7 @@ static void render(char **paths, unsigned tracks, unsigned outputs, std::vector<
                 out[(at + n) * outputs + c] = processor.outdata(c)[n];
     }
     processor.stop_process();
+    const std::lock_guard<std::mutex> lock(planner);
     processor.cleanup();
 }
 
