@@ -10,8 +10,10 @@
  * Up to BATCH windows are transformed before they are multiplied, and up to QUAD
  * of them are multiplied side by side: each partition of a response is fetched
  * once for all of them. What an input and a response make is computed once and
- * added to every output that wants it, each with its own gain. Silent windows
- * and empty partitions cost nothing.
+ * added to every output that wants it, each with its own gain; where several
+ * outputs do, some such products are made before they are added, so that a sum
+ * is fetched once for all of them. Silent windows and empty partitions cost
+ * nothing.
  *
  * Threads: a step with more rows than a few for each thread gives whole rows to
  * threads; otherwise a few rows go at a time, and their windows, tiles of bins
@@ -30,8 +32,11 @@
 #define QUAD 4u
 /* Products added in registers before they go to the outputs' sums: as many streams as prefetchers follow. */
 #define CHUNK 8u
-/* Bins of one tile: what a thread takes, and what stays in the L2 cache of a dozen outputs' sums. */
+/* Bins of one tile: what a thread takes. Sums of two outputs stay in the L1 cache, or BLEND products do. */
 #define TILE_BINS 512u
+#define BLEND_TILE_BINS 128u
+/* Paths times windows of a quad whose products are made before they are added to several outputs' sums. */
+#define BLEND 16u
 #define MIN_PARTITION_LOG2 MXD_FFT_MIN_LOG2
 #define MAX_PARTITION_LOG2 MXD_FFT_MAX_LOG2
 /* Reals between two spectra beside their bins: in powers of two, all would fall into the same sets of the cache. */
@@ -86,6 +91,7 @@ typedef struct cpu_row {
     cpu_path *paths;      /* by input */
     cpu_target *targets;
     size_t num_terms;     /* used partitions of all paths */
+    bool blends;          /* some path has several targets */
 } cpu_row;
 
 /* One product: a partition's spectrum and the windows of a quad that it meets. */
@@ -115,6 +121,19 @@ typedef struct cpu_batch {
     bool *silent;          /* [output][quad]: nothing is added to these sums */
 } cpu_batch;
 
+/* A product among those that are made before they are added, and its gain for one output. */
+typedef struct cpu_share {
+    const real *product;
+    real gain;
+} cpu_share;
+
+typedef struct thread_scratch {
+    real *frames;         /* P of the greatest P */
+    real *products;       /* BLEND tiles */
+    cpu_share *shares;    /* [output][BLEND] */
+    uint32_t *num_shares; /* [output] */
+} thread_scratch;
+
 struct cpu_convolve {
     uint32_t block_frames;
     cpu_row *rows;
@@ -125,7 +144,7 @@ struct cpu_convolve {
     uint32_t spectra_capacity;
     cpu_fft *transforms[MAX_PARTITION_LOG2 + 1]; /* by log2 P */
     real *silence;         /* a spectrum of zeros, of the greatest P */
-    real **frames;         /* one a thread: P of the greatest P */
+    thread_scratch *scratches;
     cpu_batch *batches;    /* one a thread: of its own row, or of one of the rows that all work on */
     uint32_t num_threads;
     uint64_t memory;
@@ -183,28 +202,59 @@ static uint32_t quad_of(uint32_t num_batch)
     return num_batch < QUAD ? num_batch : QUAD;
 }
 
-/* The choice must not depend on the number of threads: all of them give the same bits. */
-static uint32_t choose_partition(const mxd_convolve_row *row, uint32_t num_rows, uint32_t block_frames)
+/* Cells of one input and one response next to each other. */
+static int compare_products(const void *left, const void *right)
 {
-    uint32_t best = 0;
-    double best_cost = HUGE_VAL;
+    const mxd_convolve_cell *a = left, *b = right;
+    if (a->input != b->input)
+        return a->input < b->input ? -1 : 1;
+    if (a->response != b->response)
+        return (uintptr_t)a->response < (uintptr_t)b->response ? -1 : 1;
+    if (a->num_frames != b->num_frames)
+        return a->num_frames < b->num_frames ? -1 : 1;
+    return a->delay_frames < b->delay_frames ? -1 : a->delay_frames > b->delay_frames;
+}
+
+static double cost_of(const mxd_convolve_cell *products, uint32_t num_products, uint32_t num_transforms,
+                      uint32_t block_frames, uint32_t log2)
+{
+    uint64_t num_partitions = 0; /* exact in any order: addresses, which order the products, differ from run to run */
+    for (uint32_t i = 0; i < num_products; i++) {
+        uint32_t frames = products[i].num_frames + (products[i].delay_frames & ((1u << log2) - 1));
+        num_partitions += (frames + (1u << log2) - 1) >> log2;
+    }
+    double product_cost = PRODUCT_COST + FETCH_COST / batch_of(block_frames, log2);
+    return num_transforms * transform_cost(log2) + product_cost * (double)num_partitions;
+}
+
+/* The choice must not depend on the number of threads: all of them give the same bits. False when memory runs out. */
+static bool choose_partition(const mxd_convolve_row *row, uint32_t num_rows, uint32_t block_frames,
+                             uint32_t *partition_log2)
+{
+    mxd_convolve_cell *products = malloc(((size_t)row->num_cells + 1) * sizeof *products);
+    if (!products)
+        return false;
+    uint32_t num_products = 0;
+    for (uint32_t i = 0; i < row->num_cells; i++)
+        products[i] = row->cells[i];
+    qsort(products, row->num_cells, sizeof *products, compare_products);
+    for (uint32_t i = 0; i < row->num_cells; i++)
+        if (i == 0 || compare_products(&products[i], &products[num_products - 1]) != 0)
+            products[num_products++] = products[i];
+    double least = HUGE_VAL;
     /* A step of few rows keeps four threads busy by its windows. */
     uint32_t least_windows = num_rows >= 16 || row->num_inputs >= 4 ? 1 : 4 / row->num_inputs;
     for (uint32_t log2 = MIN_PARTITION_LOG2; (1u << log2) <= block_frames; log2++) {
         if (log2 > MIN_PARTITION_LOG2 && (least_windows << log2) > block_frames)
             break;
-        double product_cost = PRODUCT_COST + FETCH_COST / batch_of(block_frames, log2);
-        double cost = (row->num_inputs + row->num_outputs) * transform_cost(log2);
-        for (uint32_t i = 0; i < row->num_cells; i++) {
-            uint32_t frames = row->cells[i].num_frames + (row->cells[i].delay_frames & ((1u << log2) - 1));
-            cost += product_cost * ((frames + (1u << log2) - 1) >> log2);
-        }
-        if (cost < best_cost) {
-            best_cost = cost;
-            best = log2;
+        double cost = cost_of(products, num_products, row->num_inputs + row->num_outputs, block_frames, log2);
+        if (cost < least) {
+            least = cost;
+            *partition_log2 = log2;
         }
     }
-    return best;
+    free(products);
+    return true;
 }
 
 /* ---- Spectra of responses ------------------------------------------------ */
@@ -329,7 +379,7 @@ static void transform_response(void *user, uint32_t index, uint32_t thread)
     }
     cpu_spectra *spectra = job->convolve->spectra[low];
     flush_state before = flush_denormals();
-    transform_partition(job->convolve, job->convolve->frames[thread], spectra,
+    transform_partition(job->convolve, job->convolve->scratches[thread].frames, spectra,
                         index - (job->ends[low] - spectra->num_used));
     restore_denormals(before);
 }
@@ -395,7 +445,7 @@ static bool make_paths(cpu_convolve *convolve, cpu_row *row, const mxd_convolve_
         row->targets[i] = cells[i].target;
         if (i == 0 || cells[i].input != cells[i - 1].input || cells[i].spectra != cells[i - 1].spectra)
             row->paths[row->num_paths++] = (cpu_path){cells[i].input, cells[i].spectra, &row->targets[i], 0};
-        row->paths[row->num_paths - 1].num_targets++;
+        row->blends |= row->paths[row->num_paths - 1].num_targets++ > 0;
     }
     free(cells);
     return good;
@@ -460,8 +510,26 @@ static bool make_transforms(cpu_convolve *convolve)
         return false;
     memset(convolve->silence, 0, size);
     for (uint32_t i = 0; i < convolve->num_threads; i++) {
-        convolve->frames[i] = allocate(convolve, sizeof(real) << greatest);
-        if (!convolve->frames[i])
+        convolve->scratches[i].frames = allocate(convolve, sizeof(real) << greatest);
+        if (!convolve->scratches[i].frames)
+            return false;
+    }
+    return true;
+}
+
+/* For rows whose paths have several targets. */
+static bool make_blends(cpu_convolve *convolve)
+{
+    size_t outputs = 0;
+    for (uint32_t i = 0; i < convolve->num_rows; i++)
+        if (convolve->rows[i].blends && convolve->rows[i].num_outputs > outputs)
+            outputs = convolve->rows[i].num_outputs;
+    for (uint32_t i = 0; i < convolve->num_threads && outputs > 0; i++) {
+        thread_scratch *scratch = &convolve->scratches[i];
+        scratch->products = allocate(convolve, sizeof(real) * BLEND * 2 * BLEND_TILE_BINS);
+        scratch->shares = allocate(convolve, outputs * BLEND * sizeof *scratch->shares);
+        scratch->num_shares = allocate(convolve, outputs * sizeof *scratch->num_shares);
+        if (!scratch->products || !scratch->shares || !scratch->num_shares)
             return false;
     }
     return true;
@@ -506,15 +574,16 @@ cpu_convolve *MXD_CPU(mxd_convolve_create)(const mxd_convolve_row *rows, uint32_
     convolve->block_frames = block_frames;
     convolve->num_threads = mxd_threads_count(threads);
     convolve->rows = calloc(num_rows, sizeof *convolve->rows);
-    convolve->frames = calloc(convolve->num_threads, sizeof *convolve->frames);
+    convolve->scratches = calloc(convolve->num_threads, sizeof *convolve->scratches);
     convolve->batches = calloc(convolve->num_threads, sizeof *convolve->batches);
     convolve->buckets = calloc(NUM_BUCKETS, sizeof *convolve->buckets);
-    if (!convolve->rows || !convolve->frames || !convolve->batches || !convolve->buckets)
+    if (!convolve->rows || !convolve->scratches || !convolve->batches || !convolve->buckets)
         goto fail;
     convolve->num_rows = num_rows;
     for (uint32_t i = 0; i < num_rows; i++) {
-        convolve->rows[i].partition_log2 = choose_partition(&rows[i], num_rows, block_frames);
-        if (!make_row(convolve, &convolve->rows[i], &rows[i]))
+        cpu_row *row = &convolve->rows[i];
+        if (!choose_partition(&rows[i], num_rows, block_frames, &row->partition_log2) ||
+            !make_row(convolve, row, &rows[i]))
             goto fail;
     }
     if (!make_transforms(convolve) || !fill_spectra(convolve, threads))
@@ -522,7 +591,7 @@ cpu_convolve *MXD_CPU(mxd_convolve_create)(const mxd_convolve_row *rows, uint32_
     for (uint32_t i = 0; i < num_rows; i++)
         if (!make_lines(convolve, &convolve->rows[i]))
             goto fail;
-    if (!make_batches(convolve))
+    if (!make_batches(convolve) || !make_blends(convolve))
         goto fail;
     return convolve;
 fail:
@@ -553,15 +622,19 @@ void MXD_CPU(mxd_convolve_destroy)(cpu_convolve *convolve)
         free_spectra(convolve->spectra[i]);
     for (uint32_t i = 0; i <= MAX_PARTITION_LOG2; i++)
         MXD_CPU(mxd_fft_destroy)(convolve->transforms[i]);
-    for (uint32_t i = 0; convolve->frames && i < convolve->num_threads; i++)
-        free(convolve->frames[i]);
+    for (uint32_t i = 0; convolve->scratches && i < convolve->num_threads; i++) {
+        free(convolve->scratches[i].frames);
+        free(convolve->scratches[i].products);
+        free(convolve->scratches[i].shares);
+        free(convolve->scratches[i].num_shares);
+    }
     for (uint32_t i = 0; convolve->batches && i < convolve->num_threads; i++) {
         free(convolve->batches[i].spectra);
         free(convolve->batches[i].sums);
         free(convolve->batches[i].terms);
         free(convolve->batches[i].silent);
     }
-    free(convolve->frames);
+    free(convolve->scratches);
     free(convolve->batches);
     free(convolve->silence);
     free(convolve->buckets);
@@ -612,8 +685,8 @@ static void transform_window(const cpu_convolve *convolve, cpu_batch *batch, uin
     uint32_t size = 1u << row->partition_log2;
     uint32_t slot = slot_of(line, row->num_windows + window);
     /* Of the two halves only the second can be cut short by the end of the block. */
-    const real *first = find_half(convolve, batch, line, (int64_t)window - 1, convolve->frames[thread]);
-    const real *second = find_half(convolve, batch, line, window, convolve->frames[thread]);
+    const real *first = find_half(convolve, batch, line, (int64_t)window - 1, convolve->scratches[thread].frames);
+    const real *second = find_half(convolve, batch, line, window, convolve->scratches[thread].frames);
     line->silent[slot] = all_zero(first, size) && all_zero(second, size);
     if (!line->silent[slot])
         MXD_CPU(mxd_fft_forward)(convolve->transforms[row->partition_log2], first, second, slot_at(row, line, slot));
@@ -668,75 +741,175 @@ static void list_sums(const cpu_convolve *convolve, cpu_batch *batch)
     }
 }
 
-/*
- * Up to CHUNK terms over the reals first..end-1 of spectra (whole registers of
- * both parts): their sum, for each window of the quad, is added to the targets.
- * sums: those of the first output and the quad's first window.
- */
-static inline __attribute__((always_inline)) void add_quad(const cpu_term *terms, uint32_t num_terms,
-                                                           const cpu_path *path, real *sums, size_t stride,
-                                                           size_t output_stride, size_t first, size_t end,
-                                                           uint32_t quad)
+/* The sum of the terms at one register of bins, which begins at real `at`, for each window of a quad. */
+static inline __attribute__((always_inline)) void sum_terms(const cpu_term *terms, uint32_t num_terms, size_t at,
+                                                            uint32_t quad, vec *re, vec *im)
 {
-    for (size_t i = first; i < end; i += 2 * VEC_LANES) {
-        vec re[QUAD] = {0}, im[QUAD] = {0};
-        for (uint32_t t = 0; t < num_terms; t++) {
-            vec h_re = *(const vec *)(terms[t].partition + i);
-            vec h_im = *(const vec *)(terms[t].partition + i + VEC_LANES);
-            for (uint32_t q = 0; q < quad; q++) {
-                vec x_re = *(const vec *)(terms[t].windows[q] + i);
-                vec x_im = *(const vec *)(terms[t].windows[q] + i + VEC_LANES);
-                re[q] += h_re * x_re;
-                re[q] -= h_im * x_im;
-                im[q] += h_re * x_im;
-                im[q] += h_im * x_re;
-            }
-        }
-        for (uint32_t t = 0; t < path->num_targets; t++) {
-            real *to = sums + path->targets[t].output * output_stride + i;
-            real gain = path->targets[t].gain;
-            for (uint32_t q = 0; q < quad; q++) {
-                *(vec *)(to + q * stride) += gain * re[q];
-                *(vec *)(to + q * stride + VEC_LANES) += gain * im[q];
-            }
+    for (uint32_t t = 0; t < num_terms; t++) {
+        vec h_re = *(const vec *)(terms[t].partition + at);
+        vec h_im = *(const vec *)(terms[t].partition + at + VEC_LANES);
+        for (uint32_t q = 0; q < quad; q++) {
+            vec x_re = *(const vec *)(terms[t].windows[q] + at);
+            vec x_im = *(const vec *)(terms[t].windows[q] + at + VEC_LANES);
+            re[q] += h_re * x_re;
+            re[q] -= h_im * x_im;
+            im[q] += h_re * x_im;
+            im[q] += h_im * x_re;
         }
     }
 }
 
+/* A tile: `count` reals of each spectrum from real `first` on, whole registers of both parts. */
+typedef struct cpu_tile {
+    size_t first, count;
+    size_t stride; /* from one window's sums to the next */
+} cpu_tile;
+
+/* Up to CHUNK terms, times a gain, are added to the sums of a quad. */
+static inline __attribute__((always_inline)) void add_chunk(const cpu_term *terms, uint32_t num_terms, real gain,
+                                                            const cpu_tile *tile, real *sums, uint32_t quad)
+{
+    for (size_t i = tile->first; i < tile->first + tile->count; i += 2 * VEC_LANES) {
+        vec re[QUAD] = {0}, im[QUAD] = {0};
+        sum_terms(terms, num_terms, i, quad, re, im);
+        for (uint32_t q = 0; q < quad; q++) {
+            *(vec *)(sums + q * tile->stride + i) += gain * re[q];
+            *(vec *)(sums + q * tile->stride + i + VEC_LANES) += gain * im[q];
+        }
+    }
+}
+
+/* Up to CHUNK terms become products, a tile for each window; more = are added to what is there. */
+static inline __attribute__((always_inline)) void make_chunk(const cpu_term *terms, uint32_t num_terms, bool more,
+                                                             const cpu_tile *tile, real *products, uint32_t quad)
+{
+    for (size_t i = 0; i < tile->count; i += 2 * VEC_LANES) {
+        vec re[QUAD] = {0}, im[QUAD] = {0};
+        for (uint32_t q = 0; more && q < quad; q++) {
+            re[q] = *(const vec *)(products + q * tile->count + i);
+            im[q] = *(const vec *)(products + q * tile->count + i + VEC_LANES);
+        }
+        sum_terms(terms, num_terms, tile->first + i, quad, re, im);
+        for (uint32_t q = 0; q < quad; q++) {
+            *(vec *)(products + q * tile->count + i) = re[q];
+            *(vec *)(products + q * tile->count + i + VEC_LANES) = im[q];
+        }
+    }
+}
+
+/* All terms of one path, added to the sums of its only target, or made into products. */
+static inline __attribute__((always_inline)) void multiply_path(const cpu_batch *batch, const cpu_sum *sum,
+                                                                const cpu_tile *tile, real *sums, real *products,
+                                                                uint32_t quad)
+{
+    for (uint32_t t = 0; t < sum->num_terms; t += CHUNK) {
+        const cpu_term *terms = batch->terms + sum->first_term + t;
+        uint32_t num_terms = sum->num_terms - t < CHUNK ? sum->num_terms - t : CHUNK;
+        if (products)
+            make_chunk(terms, num_terms, t > 0, tile, products, quad);
+        else
+            add_chunk(terms, num_terms, sum->path->targets[0].gain, tile, sums, quad);
+    }
+}
+
+static void multiply_any(const cpu_batch *batch, const cpu_sum *sum, const cpu_tile *tile, real *sums, real *products,
+                         uint32_t quad)
+{
+    if (quad == 1)
+        multiply_path(batch, sum, tile, sums, products, 1);
+    else if (quad == 2)
+        multiply_path(batch, sum, tile, sums, products, 2);
+    else
+        multiply_path(batch, sum, tile, sums, products, QUAD);
+}
+
+/* What products give to one output: the sums of each window of a quad. */
+static void add_shares(const cpu_share *shares, uint32_t num_shares, const cpu_tile *tile, real *sums, uint32_t quad)
+{
+    for (uint32_t q = 0; q < quad; q++) {
+        real *to = sums + q * tile->stride + tile->first;
+        for (size_t i = 0; i < tile->count; i += 2 * VEC_LANES) {
+            vec re = *(const vec *)(to + i), im = *(const vec *)(to + i + VEC_LANES);
+            for (uint32_t j = 0; j < num_shares; j++) {
+                const real *product = shares[j].product + q * tile->count + i;
+                re += shares[j].gain * *(const vec *)product;
+                im += shares[j].gain * *(const vec *)(product + VEC_LANES);
+            }
+            *(vec *)(to + i) = re;
+            *(vec *)(to + i + VEC_LANES) = im;
+        }
+    }
+}
+
+/* Paths of several targets: as many products as there is room for, then all outputs. sums: of the first output. */
+static void blend_paths(const cpu_batch *batch, const cpu_sum *list, uint32_t num_sums, const cpu_tile *tile,
+                        real *sums, const thread_scratch *scratch)
+{
+    const cpu_row *row = batch->row;
+    uint32_t quad = quad_of(row->num_batch);
+    memset(scratch->num_shares, 0, row->num_outputs * sizeof *scratch->num_shares);
+    for (uint32_t j = 0; j < num_sums; j++) {
+        real *product = scratch->products + j * quad * tile->count;
+        multiply_any(batch, &list[j], tile, NULL, product, quad);
+        for (uint32_t t = 0; t < list[j].path->num_targets; t++) {
+            const cpu_target *target = &list[j].path->targets[t];
+            /* A cell named twice has two targets of one output. */
+            if (scratch->num_shares[target->output] == BLEND) {
+                add_shares(scratch->shares + target->output * BLEND, BLEND, tile,
+                           sums + target->output * row->num_batch * tile->stride, quad);
+                scratch->num_shares[target->output] = 0;
+            }
+            scratch->shares[target->output * BLEND + scratch->num_shares[target->output]++] =
+                (cpu_share){product, target->gain};
+        }
+    }
+    for (uint32_t output = 0; output < row->num_outputs; output++)
+        if (scratch->num_shares[output] > 0)
+            add_shares(scratch->shares + output * BLEND, scratch->num_shares[output], tile,
+                       sums + output * row->num_batch * tile->stride, quad);
+}
+
 static uint32_t num_tiles(const cpu_row *row)
 {
-    uint32_t num_bins = 1u << row->partition_log2;
-    return num_bins < TILE_BINS ? 1 : num_bins / TILE_BINS;
+    uint32_t num_bins = 1u << row->partition_log2, tile_bins = row->blends ? BLEND_TILE_BINS : TILE_BINS;
+    return num_bins < tile_bins ? 1 : num_bins / tile_bins;
+}
+
+/* One quad's sums of all outputs, over one tile. */
+static void multiply_quad(const cpu_convolve *convolve, const cpu_batch *batch, uint32_t number, const cpu_tile *tile,
+                          uint32_t thread)
+{
+    const cpu_row *row = batch->row;
+    uint32_t quads = num_quads(row), quad = quad_of(row->num_batch);
+    size_t output_stride = row->num_batch * tile->stride;
+    real *sums = batch->spectra + number * quad * tile->stride;
+    for (uint32_t output = 0; output < row->num_outputs; output++)
+        for (uint32_t q = 0; q < quad && !batch->silent[output * quads + number]; q++)
+            memset(sums + output * output_stride + q * tile->stride + tile->first, 0, tile->count * sizeof *sums);
+    const cpu_sum *list = batch->sums + (size_t)number * row->num_paths;
+    uint32_t num_sums = 0;
+    while (num_sums < row->num_paths && list[num_sums].path)
+        num_sums++;
+    if (!row->blends) {
+        for (uint32_t j = 0; j < num_sums; j++)
+            multiply_any(batch, &list[j], tile, sums + list[j].path->targets[0].output * output_stride, NULL, quad);
+        return;
+    }
+    uint32_t room = BLEND / quad;
+    for (uint32_t j = 0; j < num_sums; j += room)
+        blend_paths(batch, list + j, num_sums - j < room ? num_sums - j : room, tile, sums,
+                    &convolve->scratches[thread]);
 }
 
 /* All outputs and windows of the batch, over one tile of bins. */
 static void multiply_tile(const cpu_convolve *convolve, cpu_batch *batch, uint32_t index, uint32_t thread)
 {
-    (void)convolve;
-    (void)thread;
     const cpu_row *row = batch->row;
-    uint32_t quads = num_quads(row), quad = quad_of(row->num_batch);
-    size_t stride = stride_of(row->partition_log2), output_stride = row->num_batch * stride;
-    size_t count = ((size_t)2 << row->partition_log2) / num_tiles(row);
-    size_t first = index * count, end = first + count;
-    for (uint32_t i = 0; i < quads && i * quad < batch->num_windows; i++) {
-        real *to = batch->spectra + i * quad * stride;
-        for (uint32_t output = 0; output < row->num_outputs; output++)
-            for (uint32_t q = 0; q < quad && !batch->silent[output * quads + i]; q++)
-                memset(to + output * output_stride + q * stride + first, 0, count * sizeof *to);
-        const cpu_sum *sums = batch->sums + (size_t)i * row->num_paths;
-        for (uint32_t j = 0; j < row->num_paths && sums[j].path; j++)
-            for (uint32_t t = 0; t < sums[j].num_terms; t += CHUNK) {
-                const cpu_term *terms = batch->terms + sums[j].first_term + t;
-                uint32_t num_terms = sums[j].num_terms - t < CHUNK ? sums[j].num_terms - t : CHUNK;
-                if (quad == 1)
-                    add_quad(terms, num_terms, sums[j].path, to, stride, output_stride, first, end, 1);
-                else if (quad == 2)
-                    add_quad(terms, num_terms, sums[j].path, to, stride, output_stride, first, end, 2);
-                else
-                    add_quad(terms, num_terms, sums[j].path, to, stride, output_stride, first, end, QUAD);
-            }
-    }
+    cpu_tile tile = {.count = ((size_t)2 << row->partition_log2) / num_tiles(row),
+                     .stride = stride_of(row->partition_log2)};
+    tile.first = index * tile.count;
+    for (uint32_t i = 0; i < num_quads(row) && i * quad_of(row->num_batch) < batch->num_windows; i++)
+        multiply_quad(convolve, batch, i, &tile, thread);
 }
 
 static void invert_window(const cpu_convolve *convolve, cpu_batch *batch, uint32_t index, uint32_t thread)
