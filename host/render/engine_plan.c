@@ -6,7 +6,11 @@
 #include <string.h>
 
 #define DEFAULT_MEMORY_BYTES (2ull << 30)
-#define LARGEST_DEFAULT_BLOCK (1u << 16)
+/* What a block of the CPU backends should be: lanes that stay in the cache ... */
+#define CACHED_BLOCK (1u << 14)
+/* ... or long transforms, where this many frames of responses and more come on a lane. */
+#define LONG_BLOCK (1u << 16)
+#define MANY_RESPONSE_FRAMES (1u << 17)
 #define SMALLEST_BLOCK (1u << 10)
 #define LARGEST_BLOCK (1u << 20)
 
@@ -132,11 +136,28 @@ static uint64_t least_bytes(const mxd_plan *plan, uint32_t block_frames)
     return host < UINT64_MAX - lanes ? host + lanes : UINT64_MAX;
 }
 
+/*
+ * The block that is tried first. Measured on two cores of an AMD EPYC 9004: 64
+ * plain tracks take 40 % longer in blocks of 2^16 than of 2^14, 32 tracks with 4 s
+ * responses 50 % longer in 2^15 than in 2^16. A GPU wants few and long dispatches.
+ */
+static uint32_t preferred_block(const mxd_plan *plan)
+{
+    uint64_t response_frames = 0;
+    for (uint32_t i = 0; i < plan->graph->num_operations; i++) {
+        const mxd_convolve_row *row = &plan->graph->operations[i].convolve;
+        for (uint32_t j = 0; j < row->num_cells; j++)
+            response_frames += row->cells[j].num_frames;
+    }
+    bool many = response_frames >= (uint64_t)MANY_RESPONSE_FRAMES * plan->graph->num_physical_lanes;
+    return plan->kind == MXD_BACKEND_VULKAN || many ? LONG_BLOCK : CACHED_BLOCK;
+}
+
 /* Halves the block until backend and buffers fit the bound. */
 static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options, uint32_t device)
 {
     uint64_t bound = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES, needed = 0;
-    uint32_t largest = options->block_frames ? options->block_frames : LARGEST_DEFAULT_BLOCK;
+    uint32_t largest = options->block_frames ? options->block_frames : preferred_block(plan);
     uint32_t smallest = options->block_frames ? options->block_frames : SMALLEST_BLOCK;
     for (uint32_t frames = largest; frames >= smallest; frames /= 2) {
         needed = least_bytes(plan, frames);
