@@ -941,6 +941,16 @@ static void keep_last(const cpu_convolve *convolve, cpu_batch *batch, uint32_t i
         memcpy(line->previous, last, size * sizeof *last);
 }
 
+/* The last phase: all outputs' windows, and after a block's last window its inputs. */
+static void finish_item(const cpu_convolve *convolve, cpu_batch *batch, uint32_t index, uint32_t thread)
+{
+    uint32_t num_inverse = batch->row->num_outputs * batch->num_windows;
+    if (index < num_inverse)
+        invert_window(convolve, batch, index, thread);
+    else
+        keep_last(convolve, batch, index - num_inverse, thread);
+}
+
 /* ---- One block ----------------------------------------------------------- */
 
 typedef void batch_body(const cpu_convolve *convolve, cpu_batch *batch, uint32_t index, uint32_t thread);
@@ -1011,14 +1021,15 @@ static void run_rows(const cpu_convolve *convolve, mxd_threads *threads, uint32_
             batches[i].num_items = batches[i].num_windows > 0 ? num_tiles(batches[i].row) : 0;
         }
         run_phase(convolve, threads, thread, batches, num_batches, multiply_tile);
-        for (uint32_t i = 0; i < num_batches; i++)
-            batches[i].num_items = batches[i].row->num_outputs * batches[i].num_windows;
-        run_phase(convolve, threads, thread, batches, num_batches, invert_window);
+        for (uint32_t i = 0; i < num_batches; i++) {
+            const cpu_batch *batch = &batches[i];
+            bool last = batch->num_windows > 0 && batch->first_window + batch->num_windows == num_windows(batch);
+            /* Nothing follows a short block. */
+            bool keep = last && batch->num_frames == convolve->block_frames;
+            batches[i].num_items = batch->row->num_outputs * batch->num_windows + (keep ? batch->row->num_inputs : 0);
+        }
+        run_phase(convolve, threads, thread, batches, num_batches, finish_item);
     }
-    /* Nothing follows a short block. */
-    for (uint32_t i = 0; i < num_batches; i++)
-        batches[i].num_items = batches[i].num_frames == convolve->block_frames ? batches[i].row->num_inputs : 0;
-    run_phase(convolve, threads, thread, batches, num_batches, keep_last);
     for (uint32_t i = 0; i < num_batches; i++)
         batches[i].row->num_windows += num_windows(&batches[i]);
 }
