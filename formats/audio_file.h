@@ -1,11 +1,10 @@
 /*
  * Audio files in and out: libsndfile decodes, libsoxr changes the rate, and
  * FLAC is packed by libsndfile too. Plain WAV, RF64 and BW64 (16, 24, 32 bit,
- * float, double) are read here: so many times faster. WAV and RF64 are written
- * here, because
- * libsndfile guesses a channel mask where it is given none. Reading streams at
- * the session's rate; writing dithers, orders channels, and gives a file its
- * name only when it is complete.
+ * float, double) are read without it, many times faster. WAV and RF64 are
+ * written here, because libsndfile guesses a channel mask where it is given
+ * none. Reading streams at the session's rate; writing dithers, orders
+ * channels, and gives a file its name only when it is complete.
  */
 #ifndef MXD_FORMATS_AUDIO_FILE_H
 #define MXD_FORMATS_AUDIO_FILE_H

@@ -207,7 +207,7 @@ typedef enum mxd_sample_format {
 /*
  * A lane filled from one channel of interleaved frames, as files hold them; they
  * travel packed and are unpacked where the lanes are. Uploads that name the same
- * frames move them once. (Until unpack kernels are there: F32, 1 channel, gain 1.)
+ * frames move them once.
  */
 typedef struct mxd_upload {
     uint32_t lane;
