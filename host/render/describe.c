@@ -1,5 +1,6 @@
 /* mxd_describe: what a render would do, in plain English. */
 #include "engine_plan.h"
+#include "resident.h"
 #include "targets.h"
 
 #include <stdio.h>
@@ -58,6 +59,17 @@ static void describe_folds(FILE *text, const mxd_graph *graph)
     }
 }
 
+static void describe_memory(FILE *text, const mxd_plan *plan, const mxd_session *session)
+{
+    const double mib = 1048576.0;
+    double backend = (double)mxd_backend_memory(plan->backend) / mib;
+    double blocks = (double)mxd_plan_memory(plan) / mib - backend;
+    double responses = (double)mxd_resident_responses(plan->graph) / mib;
+    double readers = (double)mxd_resident_readers(session) / mib, program = (double)MXD_RESIDENT_PROGRAM / mib;
+    fprintf(text, "memory          %.1f MiB: backend %.1f, blocks %.1f, responses %.1f, open files %.1f, program %.0f\n",
+            backend + blocks + responses + readers + program, backend, blocks, responses, readers, program);
+}
+
 static void describe_plan(FILE *text, const mxd_plan *plan, const mxd_session *session)
 {
     const mxd_graph *graph = plan->graph;
@@ -75,8 +87,7 @@ static void describe_plan(FILE *text, const mxd_plan *plan, const mxd_session *s
     fprintf(text, "lanes           %u (of %u signals)\n", graph->num_physical_lanes, graph->num_lanes);
     fprintf(text, "backend         %s: %s\n", info->kind, info->device);
     fprintf(text, "block           %u frames\n", plan->block_frames);
-    fprintf(text, "memory          %.1f MiB, of which backend %.1f MiB\n", (double)mxd_plan_memory(plan) / 1048576.0,
-            (double)mxd_backend_memory(plan->backend) / 1048576.0);
+    describe_memory(text, plan, session);
     for (uint32_t i = 0; i < graph->num_outputs; i++) {
         const mxd_deliverable *deliverable = graph->outputs[i].deliverable;
         fprintf(text, "deliverable     %s: %s, %u channels, %u bit\n", deliverable->file, deliverable->layout->name,

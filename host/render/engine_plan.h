@@ -1,7 +1,7 @@
 /*
  * What an engine runs on: which deliverables, which backend, which block size.
- * Blocks are as large as the memory bound allows, up to 2^16 frames: longer ones
- * leave the processor's caches without saving transforms.
+ * Blocks have the length that the session's kernels like best (engine_plan.c), or
+ * less where the memory bound asks for it.
  */
 #ifndef MXD_RENDER_ENGINE_PLAN_H
 #define MXD_RENDER_ENGINE_PLAN_H
@@ -35,7 +35,7 @@ void mxd_plan_destroy(mxd_plan *plan);
 mxd_result mxd_plan_range(const mxd_graph *graph, const mxd_render_options *options, mxd_problems *problems,
                           uint64_t *from, uint64_t *to);
 
-/* Bytes that a render by this plan takes, all together. */
+/* Bytes of backend, sources, outputs and descriptions of blocks: what --memory bounds. resident.h has the rest. */
 uint64_t mxd_plan_memory(const mxd_plan *plan);
 
 #endif
