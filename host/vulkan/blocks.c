@@ -50,6 +50,8 @@ mxd_result mxd_vulkan_prepare(mxd_backend *base)
         result = backend->steps[i]->functions->prepare(backend, backend->steps[i]);
         bytes += backend->steps[i]->functions->params_bytes(backend->steps[i], NULL);
     }
+    if (result == MXD_OK)
+        result = mxd_vulkan_pipeline_wait(&backend->context, &backend->unpack);
     mxd_vulkan_transfer_finish(&backend->context);
     /* A step runs at most once a block and within its capacities (host/backend.c), so this is enough for any block. */
     if (result == MXD_OK)

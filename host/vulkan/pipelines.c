@@ -299,16 +299,6 @@ mxd_result mxd_vulkan_pipeline_wait(mxd_vulkan_device_context *context, mxd_vulk
     return mxd_vulkan_fail(context, result, "building a kernel for the device");
 }
 
-mxd_result mxd_vulkan_pipeline_init(mxd_vulkan_device_context *context, const char *module, uint32_t num_bindings,
-                                    uint32_t push_bytes, uint32_t workgroup, mxd_vulkan_pipeline *pipeline)
-{
-    const mxd_vulkan_pipeline_params params = {
-        .module = module, .num_bindings = num_bindings, .push_bytes = push_bytes, .workgroup = workgroup,
-    };
-    mxd_result result = mxd_vulkan_pipeline_start(context, &params, pipeline);
-    return result == MXD_OK ? mxd_vulkan_pipeline_wait(context, pipeline) : result;
-}
-
 void mxd_vulkan_pipeline_finish(mxd_vulkan_device_context *context, mxd_vulkan_pipeline *pipeline)
 {
     join(pipeline);

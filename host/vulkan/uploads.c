@@ -42,8 +42,13 @@ mxd_result mxd_vulkan_uploads_prepare(mxd_vulkan_backend *backend)
     backend->copiers = mxd_threads_create(MAX_COPIERS);
     if (!backend->copiers)
         return mxd_fail(backend->base.problems, MXD_ERROR_MEMORY, NULL, "memory ran out while the device was prepared");
-    return mxd_vulkan_pipeline_init(&backend->context, "unpack", MXD_UNPACK_NUM_BINDINGS,
-                                    sizeof(struct mxd_unpack_push), workgroup_size(backend), &backend->unpack);
+    const mxd_vulkan_pipeline_params pipeline = {
+        .module = "unpack",
+        .num_bindings = MXD_UNPACK_NUM_BINDINGS,
+        .push_bytes = sizeof(struct mxd_unpack_push),
+        .workgroup = workgroup_size(backend),
+    };
+    return mxd_vulkan_pipeline_start(&backend->context, &pipeline, &backend->unpack);
 }
 
 /* ---- Layout -------------------------------------------------------------- */

@@ -256,9 +256,6 @@ mxd_result mxd_vulkan_pipeline_start(mxd_vulkan_device_context *context, const m
                                      mxd_vulkan_pipeline *pipeline);
 /* Waits for the compiler; may be called again. */
 mxd_result mxd_vulkan_pipeline_wait(mxd_vulkan_device_context *context, mxd_vulkan_pipeline *pipeline);
-/* Both at once. workgroup 0: the module has a fixed size. */
-mxd_result mxd_vulkan_pipeline_init(mxd_vulkan_device_context *context, const char *module, uint32_t num_bindings,
-                                    uint32_t push_bytes, uint32_t workgroup, mxd_vulkan_pipeline *pipeline);
 /* Waits, too. Accepts a zeroed pipeline; leaves one. */
 void mxd_vulkan_pipeline_finish(mxd_vulkan_device_context *context, mxd_vulkan_pipeline *pipeline);
 
