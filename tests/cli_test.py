@@ -6,6 +6,7 @@ its place, and that a render that fails leaves no file behind.
 import json
 import math
 import os
+import re
 import resource
 import shutil
 import signal
@@ -158,6 +159,41 @@ class Cli(unittest.TestCase):
         done = self.render(session(), "--memory", "100K", "--block-size", "65536")
         self.assertEqual(done.returncode, 1)
         self.assertIn("the session needs 2.", done.stderr)
+
+    def peak_mib(self, content):
+        """The highest resident memory of a render on the CPU."""
+        with subprocess.Popen([MIXDOWN, "render", self.write(content), "--backend", "cpu"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        return usage.ru_maxrss / 1024
+
+    def skip_if_sanitized(self):
+        with open(MIXDOWN, "rb") as file:
+            if b"__asan" in file.read():
+                self.skipTest("a sanitizer's own memory is not predicted")
+
+    def test_memory_is_what_check_says(self):
+        self.skip_if_sanitized()
+        write_wav(self.path("other_rate.wav"), rate=44100, channels=2)
+        hall = [{"type": "convolver", "impulse_response": {"decay_s": 3}}]
+        content = session(tracks=[{"name": f"T{i}", "clips": [{"file": "other_rate.wav" if i % 2 else "tone.wav"}],
+                                   "inserts": hall if i < 4 else []} for i in range(16)])
+        said = self.run_it("check", self.write(content), "--backend", "cpu").stdout
+        predicted = float(re.search(r"^memory +([\d.]+) MiB", said, re.M).group(1))
+        self.assertLess(self.peak_mib(content), 1.5 * predicted)
+
+    def test_memory_does_not_grow_with_length(self):
+        self.skip_if_sanitized()
+        write_wav(self.path("low.wav"), seconds=10, rate=8000)
+
+        def minutes(count):
+            return session(sample_rate=8000, tracks=[
+                {"name": "Tone", "clips": [{"file": "low.wav", "start_s": 10 * i} for i in range(6 * count)]}])
+
+        # What grows is the loudness over time, 16 bytes each 100 ms, and the list of clips.
+        self.assertLess(self.peak_mib(minutes(60)), self.peak_mib(minutes(1)) + 3)
 
     def test_null_test(self):
         path = self.write(session())
