@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <unistd.h>
 
 #define BLOCK 1024u
 #define NUM_BLOCKS 5u
@@ -23,6 +24,8 @@
 #define NUM_FRAMES ((NUM_BLOCKS - 1) * BLOCK + LAST_BLOCK)
 #define MAX_LANES 64u
 #define IN_FLIGHT 3u
+
+static const char *program_name; /* test_hang_in_prepare runs it again */
 
 static uint32_t find_device(void)
 {
@@ -328,12 +331,63 @@ static void test_hang(void **state)
     mxd_problems_destroy(problems);
 }
 
-int main(void)
+/* In a process of its own: what a device that hangs may still use is never given back. */
+static void test_hang_in_prepare(void **state)
 {
+    (void)state;
+    find_device();
+    char command[4200];
+    int length = snprintf(command, sizeof command, "'%s' --hang", program_name);
+    assert_true(length > 0 && (size_t)length < sizeof command);
+    assert_int_equal(system(command), 0);
+}
+
+/* A copy of prepare's that never ends, because the queue waits for a semaphore before it. */
+static int hang_in_prepare(void)
+{
+    const mxd_backend_params params = {.num_lanes = 1, .block_frames = 256, .device = find_device(),
+                                       .blocks_in_flight = 1};
+    const mxd_svf section = {.g = 0.1, .k = 1.0, .m0 = 1.0};
+    const mxd_eq_row row = {.sections = &section, .num_sections = 1};
+    mxd_problems *problems = mxd_problems_create();
+    mxd_backend *base;
+    uint32_t step;
+    alarm(20); /* ends the process if destroy waits for the copy */
+    setenv("MXD_VULKAN_LIMITS", "wait=60", 1);
+    setenv("MXD_VULKAN_POISON", "0", 1);
+    if (mxd_backend_create(MXD_BACKEND_VULKAN, &params, problems, &base) != MXD_OK ||
+        mxd_backend_add_eq(base, &row, 1, &step) != MXD_OK)
+        return 1;
+    const mxd_vulkan_queue *queue = &((mxd_vulkan_backend *)base)->context.queues[MXD_VULKAN_COMPUTE];
+    const uint64_t never = 1000;
+    const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_TRANSFER_BIT;
+    const VkTimelineSemaphoreSubmitInfo values = {.sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+                                                  .waitSemaphoreValueCount = 1, .pWaitSemaphoreValues = &never};
+    const VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .pNext = &values, .waitSemaphoreCount = 1,
+                                 .pWaitSemaphores = &queue->timeline, .pWaitDstStageMask = &stage};
+    if (vkQueueSubmit(queue->queue, 1, &submit, VK_NULL_HANDLE) != VK_SUCCESS)
+        return 2;
+    if (mxd_backend_prepare(base) != MXD_ERROR_DEVICE)
+        return 3;
+    mxd_backend_destroy(base);
+    for (size_t i = 0; i < mxd_problems_count(problems); i++)
+        print_message("  %s\n", mxd_problems_get(problems, i)->text);
+    return mxd_problems_count(problems) == 1 ? 0 : 4;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--hang") == 0) {
+        int result = hang_in_prepare();
+        fflush(NULL);
+        _exit(result); /* whatever still runs */
+    }
+    program_name = argv[0];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formats),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_hang),
+        cmocka_unit_test(test_hang_in_prepare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
