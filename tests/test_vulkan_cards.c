@@ -52,7 +52,8 @@ static const card cards[] = {
      2, NONE, 3, 5},
     {"one chip, one heap, cached memory that is not coherent",
      {.memoryHeapCount = 1, .memoryHeaps = {{MIB(12288), ON_CARD}},
-      .memoryTypeCount = 3, .memoryTypes = {{LOCAL, 0}, {LOCAL | VISIBLE | COHERENT, 0}, {LOCAL | VISIBLE | CACHED, 0}}},
+      .memoryTypeCount = 3, .memoryTypes = {{LOCAL, 0}, {LOCAL | VISIBLE | COHERENT, 0},
+                                            {LOCAL | VISIBLE | CACHED, 0}}},
      0, 1, 1, 2},
 };
 

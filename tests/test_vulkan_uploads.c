@@ -281,6 +281,58 @@ static void test_formats(void **state)
     free(outputs);
 }
 
+/* Staging takes what the backend's description makes callers expect: once, or on the host and on the device. */
+static void test_staging_memory(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *queues, *staging;
+        uint32_t upload_copies, download_copies;
+    } settings[] = {{"one", "copy", 2, 1}, {"split", "copy", 2, 2}, {"one", "", 0, 1}, {"split", "", 0, 2}};
+    enum { UPLOADS = 8, DOWNLOADS = 4, FRAMES = 16384 };
+    find_device();
+    float *frames = calloc((size_t)UPLOADS * FRAMES, sizeof *frames), *results = calloc(FRAMES, sizeof *results);
+    assert_true(frames && results);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        set_or_unset("MXD_VULKAN_QUEUES", settings[i].queues);
+        set_or_unset("MXD_VULKAN_STAGING", settings[i].staging);
+        const mxd_backend_params params = {.num_lanes = UPLOADS, .block_frames = FRAMES, .device = find_device(),
+                                           .blocks_in_flight = 1};
+        mxd_problems *problems = mxd_problems_create();
+        mxd_backend *backend;
+        check(problems, mxd_backend_create(MXD_BACKEND_VULKAN, &params, problems, &backend));
+        check(problems, mxd_backend_prepare(backend));
+        const mxd_backend_info *info = mxd_backend_get_info(backend);
+        if (settings[i].upload_copies) /* else it depends on the device */
+            assert_int_equal(info->upload_copies, settings[i].upload_copies);
+        assert_true(info->upload_copies == 1 || info->upload_copies == 2);
+        assert_true(info->download_copies >= settings[i].download_copies);
+        uint64_t before = mxd_backend_memory(backend), ticket;
+        mxd_upload uploads[UPLOADS];
+        mxd_download downloads[DOWNLOADS];
+        for (uint32_t j = 0; j < UPLOADS; j++)
+            uploads[j] = (mxd_upload){.lane = j, .frames = frames + (size_t)j * FRAMES, .num_channels = 1, .gain = 1.0};
+        for (uint32_t j = 0; j < DOWNLOADS; j++)
+            downloads[j] = (mxd_download){.lane = j, .frames = results};
+        const mxd_block block = {.num_frames = FRAMES, .uploads = uploads, .num_uploads = UPLOADS,
+                                 .downloads = downloads, .num_downloads = DOWNLOADS};
+        check(problems, mxd_backend_submit(backend, &block, &ticket));
+        check(problems, mxd_backend_wait(backend, ticket));
+        uint64_t grown = mxd_backend_memory(backend) - before;
+        uint64_t expected = (UPLOADS * info->upload_copies + DOWNLOADS * info->download_copies) *
+                            (uint64_t)FRAMES * sizeof(float);
+        print_message("queues %s, staging '%s': %.1f KiB, %.1f expected\n", settings[i].queues, settings[i].staging,
+                      (double)grown / 1024.0, (double)expected / 1024.0);
+        assert_true(grown >= expected && grown <= expected + expected / 4 + 65536);
+        mxd_backend_destroy(backend);
+        mxd_problems_destroy(problems);
+    }
+    unsetenv("MXD_VULKAN_QUEUES");
+    unsetenv("MXD_VULKAN_STAGING");
+    free(frames);
+    free(results);
+}
+
 /* A frame of a file with very many channels, of which one is used, has to fit a page at least. */
 static void test_too_large(void **state)
 {
@@ -385,6 +437,7 @@ int main(int argc, char **argv)
     program_name = argv[0];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_staging_memory),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_hang),
         cmocka_unit_test(test_hang_in_prepare),

@@ -460,6 +460,8 @@ mxd_result mxd_vulkan_device_init(mxd_vulkan_device_context *context, uint32_t i
     mxd_vulkan_pipeline_cache_init(context);
     info->kind = "vulkan";
     info->software = device.software;
+    info->upload_copies = context->direct ? 1 : 2;
+    info->download_copies = context->queues[MXD_VULKAN_FROM_DEVICE].split ? 2 : 1;
     copy_text(info->device, sizeof info->device, device.name);
     copy_text(info->driver, sizeof info->driver, device.driver);
     return MXD_OK;

@@ -67,8 +67,8 @@ static void add_memory(const VkPhysicalDeviceMemoryProperties *memory, mxd_vulka
         append(text, FACT_SIZE, "%sheap %u: %llu MiB%s", i ? "; " : "", i,
                (unsigned long long)(memory->memoryHeaps[i].size >> 20),
                memory->memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT ? " on the device" : "");
-    append(text, FACT_SIZE, "; uploads are %s",
-           mxd_vulkan_memory_is_direct(memory) ? "written straight into it" : "copied to it");
+    append(text, FACT_SIZE, "; uploads are %s the device",
+           mxd_vulkan_memory_is_direct(memory) ? "written straight to" : "staged, then copied to");
 }
 
 static void add_timestamps(VkPhysicalDevice physical, int used, const mxd_vulkan_limits *limits,
