@@ -2,7 +2,8 @@
  * How samples reach the lanes of the Vulkan backend: every format, number of
  * channels and alignment, bit for bit what C's conversions give; on one queue and
  * on several, with and without a staging copy, on one page and on many, with
- * poisoned memory. And what happens when a device hangs.
+ * poisoned memory. How much memory staging takes; what happens when a device
+ * hangs.
  *
  * Runs on the first usable device; skips where there is none.
  */
