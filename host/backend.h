@@ -51,6 +51,8 @@ typedef struct mxd_backend_info {
     char device[256];           /* what it runs on, in words */
     char driver[256];           /* driver and version, or compiler and SIMD width */
     bool software;              /* vulkan on a CPU; of a group: any of them */
+    uint32_t upload_copies;     /* vulkan: in how many places of host and device a block's uploads are staged */
+    uint32_t download_copies;   /* its downloads, likewise; of a group: most of any of them */
 } mxd_backend_info;
 
 /*

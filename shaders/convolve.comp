@@ -92,8 +92,9 @@ const uint THREADS = SIZE / MXD_CONVOLVE_POINTS;
 layout(local_size_x = (1 << CONVOLVE_LOG2_SIZE) / MXD_CONVOLVE_POINTS) in;
 layout(std430, set = 0, binding = MXD_CONVOLVE_BINDING_TWIDDLES) readonly buffer Twiddles { vec2 twiddles[]; };
 
-// place(i): where point i lies. Passes write 8 and 64 apart, which would meet in few of shared memory's 32 banks of 4
-// bytes; exchanged like this, consecutive invocations meet different ones, and no padding is needed.
+// place(i): where point i lies. The first pass writes 8 apart, the second eight neighbours each, 64 apart, which would
+// meet in few of shared memory's 32 banks of 4 bytes; exchanged like this, 32 consecutive invocations (of vec2, which
+// take two banks, 16) meet different ones in both, and no padding is needed.
 #ifdef CONVOLVE_SPLIT // real parts first, then imaginary ones, in half the memory
 shared float points[SIZE];
 
@@ -106,7 +107,7 @@ shared vec2 points[SIZE];
 
 uint place(uint i)
 {
-    return i ^ ((i >> 4) & 15);
+    return i ^ ((i >> 4) & 7) ^ ((i >> 3) & 8);
 }
 #endif
 

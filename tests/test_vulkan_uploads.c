@@ -2,7 +2,8 @@
  * How samples reach the lanes of the Vulkan backend: every format, number of
  * channels and alignment, bit for bit what C's conversions give; on one queue and
  * on several, with and without a staging copy, on one page and on many, with
- * poisoned memory. And what happens when a device hangs.
+ * poisoned memory. How much memory staging takes; what happens when a device
+ * hangs.
  *
  * Runs on the first usable device; skips where there is none.
  */
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <unistd.h>
 
 #define BLOCK 1024u
 #define NUM_BLOCKS 5u
@@ -23,6 +25,8 @@
 #define NUM_FRAMES ((NUM_BLOCKS - 1) * BLOCK + LAST_BLOCK)
 #define MAX_LANES 64u
 #define IN_FLIGHT 3u
+
+static const char *program_name; /* test_hang_in_prepare runs it again */
 
 static uint32_t find_device(void)
 {
@@ -278,6 +282,58 @@ static void test_formats(void **state)
     free(outputs);
 }
 
+/* Staging takes what the backend's description makes callers expect: once, or on the host and on the device. */
+static void test_staging_memory(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *queues, *staging;
+        uint32_t upload_copies, download_copies;
+    } settings[] = {{"one", "copy", 2, 1}, {"split", "copy", 2, 2}, {"one", "", 0, 1}, {"split", "", 0, 2}};
+    enum { UPLOADS = 8, DOWNLOADS = 4, FRAMES = 16384 };
+    find_device();
+    float *frames = calloc((size_t)UPLOADS * FRAMES, sizeof *frames), *results = calloc(FRAMES, sizeof *results);
+    assert_true(frames && results);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        set_or_unset("MXD_VULKAN_QUEUES", settings[i].queues);
+        set_or_unset("MXD_VULKAN_STAGING", settings[i].staging);
+        const mxd_backend_params params = {.num_lanes = UPLOADS, .block_frames = FRAMES, .device = find_device(),
+                                           .blocks_in_flight = 1};
+        mxd_problems *problems = mxd_problems_create();
+        mxd_backend *backend;
+        check(problems, mxd_backend_create(MXD_BACKEND_VULKAN, &params, problems, &backend));
+        check(problems, mxd_backend_prepare(backend));
+        const mxd_backend_info *info = mxd_backend_get_info(backend);
+        if (settings[i].upload_copies) /* else it depends on the device */
+            assert_int_equal(info->upload_copies, settings[i].upload_copies);
+        assert_true(info->upload_copies == 1 || info->upload_copies == 2);
+        assert_true(info->download_copies >= settings[i].download_copies);
+        uint64_t before = mxd_backend_memory(backend), ticket;
+        mxd_upload uploads[UPLOADS];
+        mxd_download downloads[DOWNLOADS];
+        for (uint32_t j = 0; j < UPLOADS; j++)
+            uploads[j] = (mxd_upload){.lane = j, .frames = frames + (size_t)j * FRAMES, .num_channels = 1, .gain = 1.0};
+        for (uint32_t j = 0; j < DOWNLOADS; j++)
+            downloads[j] = (mxd_download){.lane = j, .frames = results};
+        const mxd_block block = {.num_frames = FRAMES, .uploads = uploads, .num_uploads = UPLOADS,
+                                 .downloads = downloads, .num_downloads = DOWNLOADS};
+        check(problems, mxd_backend_submit(backend, &block, &ticket));
+        check(problems, mxd_backend_wait(backend, ticket));
+        uint64_t grown = mxd_backend_memory(backend) - before;
+        uint64_t expected = (UPLOADS * info->upload_copies + DOWNLOADS * info->download_copies) *
+                            (uint64_t)FRAMES * sizeof(float);
+        print_message("queues %s, staging '%s': %.1f KiB, %.1f expected\n", settings[i].queues, settings[i].staging,
+                      (double)grown / 1024.0, (double)expected / 1024.0);
+        assert_true(grown >= expected && grown <= expected + expected / 4 + 65536);
+        mxd_backend_destroy(backend);
+        mxd_problems_destroy(problems);
+    }
+    unsetenv("MXD_VULKAN_QUEUES");
+    unsetenv("MXD_VULKAN_STAGING");
+    free(frames);
+    free(results);
+}
+
 /* A frame of a file with very many channels, of which one is used, has to fit a page at least. */
 static void test_too_large(void **state)
 {
@@ -328,12 +384,64 @@ static void test_hang(void **state)
     mxd_problems_destroy(problems);
 }
 
-int main(void)
+/* In a process of its own: what a device that hangs may still use is never given back. */
+static void test_hang_in_prepare(void **state)
 {
+    (void)state;
+    find_device();
+    char command[4200];
+    int length = snprintf(command, sizeof command, "'%s' --hang", program_name);
+    assert_true(length > 0 && (size_t)length < sizeof command);
+    assert_int_equal(system(command), 0);
+}
+
+/* A copy of prepare's that never ends, because the queue waits for a semaphore before it. */
+static int hang_in_prepare(void)
+{
+    const mxd_backend_params params = {.num_lanes = 1, .block_frames = 256, .device = find_device(),
+                                       .blocks_in_flight = 1};
+    const mxd_svf section = {.g = 0.1, .k = 1.0, .m0 = 1.0};
+    const mxd_eq_row row = {.sections = &section, .num_sections = 1};
+    mxd_problems *problems = mxd_problems_create();
+    mxd_backend *base;
+    uint32_t step;
+    alarm(20); /* ends the process if destroy waits for the copy */
+    setenv("MXD_VULKAN_LIMITS", "wait=60", 1);
+    setenv("MXD_VULKAN_POISON", "0", 1);
+    if (mxd_backend_create(MXD_BACKEND_VULKAN, &params, problems, &base) != MXD_OK ||
+        mxd_backend_add_eq(base, &row, 1, &step) != MXD_OK)
+        return 1;
+    const mxd_vulkan_queue *queue = &((mxd_vulkan_backend *)base)->context.queues[MXD_VULKAN_COMPUTE];
+    const uint64_t never = 1000;
+    const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_TRANSFER_BIT;
+    const VkTimelineSemaphoreSubmitInfo values = {.sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+                                                  .waitSemaphoreValueCount = 1, .pWaitSemaphoreValues = &never};
+    const VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .pNext = &values, .waitSemaphoreCount = 1,
+                                 .pWaitSemaphores = &queue->timeline, .pWaitDstStageMask = &stage};
+    if (vkQueueSubmit(queue->queue, 1, &submit, VK_NULL_HANDLE) != VK_SUCCESS)
+        return 2;
+    if (mxd_backend_prepare(base) != MXD_ERROR_DEVICE)
+        return 3;
+    mxd_backend_destroy(base);
+    for (size_t i = 0; i < mxd_problems_count(problems); i++)
+        print_message("  %s\n", mxd_problems_get(problems, i)->text);
+    return mxd_problems_count(problems) == 1 ? 0 : 4;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--hang") == 0) {
+        int result = hang_in_prepare();
+        fflush(NULL);
+        _exit(result); /* whatever still runs */
+    }
+    program_name = argv[0];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_staging_memory),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_hang),
+        cmocka_unit_test(test_hang_in_prepare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -586,7 +586,12 @@ static mxd_result make_members(mxd_group *group, mxd_backend_creator *member, co
                             "the above is of device %u, one of %u that were to render together", own.device,
                             params->num_devices);
         group->num_members++;
-        group->base.info.software |= mxd_backend_get_info(group->members[i].backend)->software;
+        const mxd_backend_info *info = mxd_backend_get_info(group->members[i].backend);
+        mxd_backend_info *all = &group->base.info;
+        all->software |= info->software;
+        all->upload_copies = info->upload_copies > all->upload_copies ? info->upload_copies : all->upload_copies;
+        if (info->download_copies > all->download_copies)
+            all->download_copies = info->download_copies;
     }
     return MXD_OK;
 }

@@ -24,12 +24,15 @@ static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
     uint64_t lanes = (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes +
                      (uint64_t)plan->num_output_slots * output_lanes;
     /*
-     * A device's staging grows with the first blocks: every upload and download of a block, and a quarter more. Of
-     * several devices each uploads its own sources, and may download a share of every output.
+     * A device's staging grows with the first blocks: every upload and download of a block, wherever it is staged, and
+     * a quarter more. Of several devices each uploads its own sources, and may download a share of every output.
      */
-    if (plan->kind == MXD_BACKEND_VULKAN)
-        lanes += (uint64_t)plan->blocks_in_flight *
-                 (plan->graph->num_source_lanes + (uint64_t)plan->num_devices * output_lanes) * 5 / 4;
+    if (plan->kind == MXD_BACKEND_VULKAN) {
+        const mxd_backend_info *info = plan->backend ? mxd_backend_get_info(plan->backend) : NULL;
+        uint64_t uploads = (uint64_t)plan->graph->num_source_lanes * (info ? info->upload_copies : 1);
+        uint64_t downloads = (uint64_t)output_lanes * plan->num_devices * (info ? info->download_copies : 1);
+        lanes += plan->blocks_in_flight * (uploads + downloads) * 5 / 4;
+    }
     uint64_t bytes = lanes * block_frames * sizeof(float), arrays = mxd_graph_array_bytes(plan->graph, block_frames);
     bytes += (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes * sizeof(mxd_upload);
     return arrays < UINT64_MAX - bytes ? bytes + arrays : UINT64_MAX;

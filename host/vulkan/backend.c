@@ -50,7 +50,7 @@ static mxd_result init_slot(mxd_vulkan_device_context *context, mxd_vulkan_slot 
 static bool wait_idle(mxd_vulkan_backend *backend)
 {
     mxd_vulkan_device_context *context = &backend->context;
-    bool idle = true;
+    bool idle = !mxd_vulkan_transfer_hangs(context);
     for (uint32_t i = 0; context->hung && i < MXD_VULKAN_MAX_SLOTS; i++) {
         const mxd_vulkan_slot *slot = &backend->slots[i];
         uint64_t reached = 0;

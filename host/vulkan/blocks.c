@@ -52,7 +52,8 @@ mxd_result mxd_vulkan_prepare(mxd_backend *base)
     }
     if (result == MXD_OK)
         result = mxd_vulkan_pipeline_wait(&backend->context, &backend->unpack);
-    mxd_vulkan_transfer_finish(&backend->context);
+    if (result == MXD_OK) /* else a copy may hang, and wait_idle has to know */
+        mxd_vulkan_transfer_finish(&backend->context);
     /* A step runs at most once a block and within its capacities (host/backend.c), so this is enough for any block. */
     if (result == MXD_OK)
         result = mxd_vulkan_buffer_init(&backend->context, bytes, MXD_VULKAN_ON_DEVICE, "the steps' parameters",

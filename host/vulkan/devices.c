@@ -78,15 +78,6 @@ static mxd_result apply_environment(mxd_vulkan_limits *limits, mxd_problems *pro
     return MXD_OK;
 }
 
-static uint64_t largest_device_heap(const VkPhysicalDeviceMemoryProperties *memory)
-{
-    uint64_t largest = 0;
-    for (uint32_t i = 0; i < memory->memoryHeapCount; i++)
-        if ((memory->memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) && memory->memoryHeaps[i].size > largest)
-            largest = memory->memoryHeaps[i].size;
-    return largest;
-}
-
 static mxd_result find_limits(const physical_device *physical, mxd_problems *problems, mxd_vulkan_limits *limits)
 {
     const VkPhysicalDeviceLimits *theirs = &physical->properties.limits;
@@ -100,7 +91,7 @@ static mxd_result find_limits(const physical_device *physical, mxd_problems *pro
         .shared_bytes = theirs->maxComputeSharedMemorySize,
         .workgroup = workgroup,
         .range_bytes = range & ~(uint64_t)255, /* whole vectors, and room for alignment */
-        .memory_bytes = largest_device_heap(&physical->memory),
+        .memory_bytes = mxd_vulkan_largest_heap(&physical->memory),
         .subgroup = physical->subgroup,
         .max_subgroups = physical->subgroups.maxComputeWorkgroupSubgroups,
         .partition = DEFAULT_PARTITION,
@@ -108,8 +99,6 @@ static mxd_result find_limits(const physical_device *physical, mxd_problems *pro
         .wait_ms = WAIT_MS,
         .atom_bytes = theirs->nonCoherentAtomSize,
         .timestamp_ns = physical->timestamp_bits > 0 ? (double)theirs->timestampPeriod : 0.0,
-        .timestamp_mask = physical->timestamp_bits >= 64 ? UINT64_MAX
-                                                         : ((uint64_t)1 << physical->timestamp_bits) - 1,
     };
     mxd_result result = apply_environment(limits, problems);
     uint32_t subgroup = limits->subgroup;
@@ -462,7 +451,7 @@ mxd_result mxd_vulkan_device_init(mxd_vulkan_device_context *context, uint32_t i
     mxd_vulkan_queues_choose(context);
     const char *staging = getenv("MXD_VULKAN_STAGING");
     context->avoid_coherent = staging && strstr(staging, "noncoherent");
-    context->direct = mxd_vulkan_memory_is_direct(context) && !(staging && strstr(staging, "copy"));
+    context->direct = mxd_vulkan_memory_is_direct(&context->memory) && !(staging && strstr(staging, "copy"));
     const char *poison = getenv("MXD_VULKAN_POISON");
     context->poison = poison && strcmp(poison, "1") == 0;
     result = create_device(context);
@@ -471,6 +460,8 @@ mxd_result mxd_vulkan_device_init(mxd_vulkan_device_context *context, uint32_t i
     mxd_vulkan_pipeline_cache_init(context);
     info->kind = "vulkan";
     info->software = device.software;
+    info->upload_copies = context->direct ? 1 : 2;
+    info->download_copies = context->queues[MXD_VULKAN_FROM_DEVICE].split ? 2 : 1;
     copy_text(info->device, sizeof info->device, device.name);
     copy_text(info->driver, sizeof info->driver, device.driver);
     return MXD_OK;

@@ -52,7 +52,7 @@ static void add_queues(VkPhysicalDevice physical, int used, mxd_vulkan_facts *fa
     for (uint32_t i = 0; i < count; i++) {
         VkQueueFlags flags = families[i].queueFlags;
         bool computes = flags & VK_QUEUE_COMPUTE_BIT, draws = flags & VK_QUEUE_GRAPHICS_BIT;
-        if (!computes && !draws && !(flags & VK_QUEUE_TRANSFER_BIT))
+        if (!computes && !draws && !mxd_vulkan_only_transfers(&families[i]))
             continue; /* video and the like */
         append(text, FACT_SIZE, "%sfamily %u: %u, %s%s%s", text[0] ? "; " : "", i, families[i].queueCount,
                draws ? "graphics" : "", draws && computes ? " and " : "", computes ? "compute" : "");
@@ -67,6 +67,8 @@ static void add_memory(const VkPhysicalDeviceMemoryProperties *memory, mxd_vulka
         append(text, FACT_SIZE, "%sheap %u: %llu MiB%s", i ? "; " : "", i,
                (unsigned long long)(memory->memoryHeaps[i].size >> 20),
                memory->memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT ? " on the device" : "");
+    append(text, FACT_SIZE, "; uploads are %s the device",
+           mxd_vulkan_memory_is_direct(memory) ? "written straight to" : "staged, then copied to");
 }
 
 static void add_timestamps(VkPhysicalDevice physical, int used, const mxd_vulkan_limits *limits,

@@ -15,6 +15,7 @@ struct mxd_vulkan_transfer {
     mxd_vulkan_buffer staging;
     VkCommandBuffer commands;
     VkFence fence;
+    bool under_way; /* submitted, and its end not seen */
 };
 
 uint64_t mxd_vulkan_align(uint64_t value, uint64_t alignment)
@@ -32,9 +33,20 @@ static bool is_mapped(mxd_vulkan_place place)
     return place != MXD_VULKAN_ON_DEVICE && place != MXD_VULKAN_EXCHANGE;
 }
 
-/* How well a memory type suits a place: 0 = not at all. */
-static int suitability(const mxd_vulkan_device_context *context, VkMemoryPropertyFlags flags, mxd_vulkan_place place)
+uint64_t mxd_vulkan_largest_heap(const VkPhysicalDeviceMemoryProperties *memory)
 {
+    uint64_t largest = 0;
+    for (uint32_t i = 0; i < memory->memoryHeapCount; i++)
+        if ((memory->memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) && memory->memoryHeaps[i].size > largest)
+            largest = memory->memoryHeaps[i].size;
+    return largest;
+}
+
+/* How well a memory type suits a place: 0 = not at all. */
+static int suitability(const VkPhysicalDeviceMemoryProperties *memory, uint32_t type, mxd_vulkan_place place,
+                       bool avoid_coherent)
+{
+    VkMemoryPropertyFlags flags = memory->memoryTypes[type].propertyFlags;
     /* AMD's types may only be used with a feature that we do not enable, and they bypass the caches. */
     const VkMemoryPropertyFlags unwanted = VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT | VK_MEMORY_PROPERTY_PROTECTED_BIT |
                                            VK_MEMORY_PROPERTY_DEVICE_COHERENT_BIT_AMD |
@@ -47,21 +59,23 @@ static int suitability(const mxd_vulkan_device_context *context, VkMemoryPropert
     bool cached = flags & VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
     if (place == MXD_VULKAN_ON_DEVICE || place == MXD_VULKAN_EXCHANGE)
         return 1 + 4 * local + 2 * !visible;
-    if (!visible || (place == MXD_VULKAN_DIRECT && !local))
+    /* Not a window of 256 MiB into the device's memory, which the driver itself needs. */
+    uint64_t heap_bytes = memory->memoryHeaps[memory->memoryTypes[type].heapIndex].size;
+    if (!visible || (place == MXD_VULKAN_DIRECT && (!local || heap_bytes < mxd_vulkan_largest_heap(memory))))
         return 0;
     bool near = place == MXD_VULKAN_DIRECT ? local : !local;
-    int score = 1 + (context->avoid_coherent ? !coherent : coherent) + 2 * near;
+    int score = 1 + (avoid_coherent ? !coherent : coherent) + 2 * near;
     return place == MXD_VULKAN_DOWNLOAD ? score + 4 * cached : score;
 }
 
-static bool find_type(const mxd_vulkan_device_context *context, uint32_t allowed, mxd_vulkan_place place,
-                      uint32_t *index)
+bool mxd_vulkan_memory_type(const VkPhysicalDeviceMemoryProperties *memory, uint32_t allowed, mxd_vulkan_place place,
+                            bool avoid_coherent, uint32_t *index)
 {
     int best = 0;
-    for (uint32_t i = 0; i < context->memory.memoryTypeCount; i++) {
+    for (uint32_t i = 0; i < memory->memoryTypeCount; i++) {
         if (!(allowed & (1u << i)))
             continue;
-        int score = suitability(context, context->memory.memoryTypes[i].propertyFlags, place);
+        int score = suitability(memory, i, place, avoid_coherent);
         if (score > best) {
             best = score;
             *index = i;
@@ -70,22 +84,10 @@ static bool find_type(const mxd_vulkan_device_context *context, uint32_t allowed
     return best > 0;
 }
 
-/* The largest heap, not a window of 256 MiB into it, which the driver itself needs. */
-bool mxd_vulkan_memory_is_direct(const mxd_vulkan_device_context *context)
+bool mxd_vulkan_memory_is_direct(const VkPhysicalDeviceMemoryProperties *memory)
 {
-    const VkMemoryPropertyFlags wanted = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
-    uint64_t local = 0;
-    uint64_t visible = 0;
-    for (uint32_t i = 0; i < context->memory.memoryTypeCount; i++) {
-        const VkMemoryType *type = &context->memory.memoryTypes[i];
-        uint64_t size = context->memory.memoryHeaps[type->heapIndex].size;
-        if ((type->propertyFlags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT) && size > local)
-            local = size;
-        if (suitability(context, type->propertyFlags, MXD_VULKAN_DIRECT) > 0 &&
-            (type->propertyFlags & wanted) == wanted && size > visible)
-            visible = size;
-    }
-    return visible > 0 && visible == local;
+    uint32_t type;
+    return mxd_vulkan_memory_type(memory, UINT32_MAX, MXD_VULKAN_DIRECT, false, &type);
 }
 
 static VkResult allocate(mxd_vulkan_device_context *context, mxd_vulkan_place place, mxd_vulkan_buffer *buffer)
@@ -93,7 +95,7 @@ static VkResult allocate(mxd_vulkan_device_context *context, mxd_vulkan_place pl
     VkMemoryRequirements needs;
     vkGetBufferMemoryRequirements(context->device, buffer->buffer, &needs);
     uint32_t type;
-    if (!find_type(context, needs.memoryTypeBits, place, &type))
+    if (!mxd_vulkan_memory_type(&context->memory, needs.memoryTypeBits, place, context->avoid_coherent, &type))
         return VK_ERROR_FEATURE_NOT_PRESENT;
     /* Drivers may overcommit (lavapipe grants four times what there is): never ask for more than the heap holds. */
     bool on_device = is_on_device(place);
@@ -262,6 +264,12 @@ fail:
     return result;
 }
 
+bool mxd_vulkan_transfer_hangs(const mxd_vulkan_device_context *context)
+{
+    const struct mxd_vulkan_transfer *transfer = context->transfer;
+    return transfer && transfer->under_way && vkGetFenceStatus(context->device, transfer->fence) == VK_NOT_READY;
+}
+
 void mxd_vulkan_transfer_finish(mxd_vulkan_device_context *context)
 {
     struct mxd_vulkan_transfer *transfer = context->transfer;
@@ -298,11 +306,14 @@ static VkResult copy_and_wait(mxd_vulkan_device_context *context, VkBuffer to, u
     };
     if (result == VK_SUCCESS)
         result = vkQueueSubmit(context->queue, 1, &submit, transfer->fence);
-    if (result == VK_SUCCESS)
-        result = mxd_vulkan_fence_wait(context, transfer->fence);
-    if (result == VK_SUCCESS)
-        result = vkResetFences(context->device, 1, &transfer->fence);
-    return result;
+    if (result != VK_SUCCESS)
+        return result;
+    transfer->under_way = true;
+    result = mxd_vulkan_fence_wait(context, transfer->fence);
+    if (result != VK_SUCCESS)
+        return result;
+    transfer->under_way = false;
+    return vkResetFences(context->device, 1, &transfer->fence);
 }
 
 mxd_result mxd_vulkan_buffer_write(mxd_vulkan_device_context *context, mxd_vulkan_buffer *buffer, uint64_t offset,

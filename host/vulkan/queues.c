@@ -11,8 +11,7 @@
 
 /* ---- Choice -------------------------------------------------------------- */
 
-/* A copy engine; families for video can transfer too, but are none. */
-static bool only_transfers(const VkQueueFamilyProperties *family)
+bool mxd_vulkan_only_transfers(const VkQueueFamilyProperties *family)
 {
     const VkQueueFlags beside = VK_QUEUE_TRANSFER_BIT | VK_QUEUE_SPARSE_BINDING_BIT | VK_QUEUE_PROTECTED_BIT;
     return family->queueCount > 0 && (family->queueFlags & VK_QUEUE_TRANSFER_BIT) && !(family->queueFlags & ~beside);
@@ -44,7 +43,7 @@ void mxd_vulkan_queues_choose(mxd_vulkan_device_context *context)
     for (uint32_t i = 0; i < MXD_VULKAN_NUM_QUEUES; i++)
         describe_queue(&context->queues[i], families, context->queue_family, 0, i == MXD_VULKAN_COMPUTE || split);
     for (uint32_t i = 0; !one && i < count; i++) {
-        if (!only_transfers(&families[i]))
+        if (!mxd_vulkan_only_transfers(&families[i]))
             continue;
         describe_queue(&context->queues[MXD_VULKAN_TO_DEVICE], families, i, 0, true);
         if (families[i].queueCount > 1)

@@ -60,7 +60,6 @@ typedef struct mxd_vulkan_limits {
     uint64_t wait_ms;       /* a block that takes longer counts as hung */
     uint64_t atom_bytes;    /* nonCoherentAtomSize */
     double timestamp_ns;    /* of one tick; 0 = the compute queue has no timestamps */
-    uint64_t timestamp_mask;
 } mxd_vulkan_limits;
 
 /*
@@ -129,6 +128,8 @@ mxd_result mxd_vulkan_fail(mxd_vulkan_device_context *context, VkResult result, 
 
 /* ---- Queues -------------------------------------------------------------- */
 
+/* Whether a family is a copy engine; families for video can transfer too, but are none. */
+bool mxd_vulkan_only_transfers(const VkQueueFamilyProperties *family);
 /* Fills context->queues as far as it goes without a device; compute goes to context->queue_family. */
 void mxd_vulkan_queues_choose(mxd_vulkan_device_context *context);
 /* What vkCreateDevice needs to know; returns how many of infos are used. */
@@ -200,8 +201,13 @@ typedef struct mxd_vulkan_buffer {
 /* what: for the problem. bytes 0 is taken as 16, so that a descriptor always has something to point at. */
 mxd_result mxd_vulkan_buffer_init(mxd_vulkan_device_context *context, uint64_t bytes, mxd_vulkan_place place,
                                   const char *what, mxd_vulkan_buffer *buffer);
+/* Bytes of the largest device-local heap. */
+uint64_t mxd_vulkan_largest_heap(const VkPhysicalDeviceMemoryProperties *memory);
+/* *index: the best of the allowed types (a bit each) for the place; false where none will do. */
+bool mxd_vulkan_memory_type(const VkPhysicalDeviceMemoryProperties *memory, uint32_t allowed, mxd_vulkan_place place,
+                            bool avoid_coherent, uint32_t *index);
 /* Whether the host can write into all of the device's memory, as on one chip or through a resizable BAR. */
-bool mxd_vulkan_memory_is_direct(const mxd_vulkan_device_context *context);
+bool mxd_vulkan_memory_is_direct(const VkPhysicalDeviceMemoryProperties *memory);
 /* Accepts a zeroed buffer; leaves one. */
 void mxd_vulkan_buffer_finish(mxd_vulkan_device_context *context, mxd_vulkan_buffer *buffer);
 /* After the host wrote bytes at the start. */
@@ -214,6 +220,8 @@ mxd_result mxd_vulkan_buffer_write(mxd_vulkan_device_context *context, mxd_vulka
                                    const void *data, uint64_t bytes);
 /* Frees what buffer_write keeps between calls. */
 void mxd_vulkan_transfer_finish(mxd_vulkan_device_context *context);
+/* Whether a copy of buffer_write's that was waited for in vain is still under way. */
+bool mxd_vulkan_transfer_hangs(const mxd_vulkan_device_context *context);
 
 /* ---- Pipelines ----------------------------------------------------------- */
 
@@ -278,7 +286,7 @@ typedef struct mxd_vulkan_set {
 mxd_result mxd_vulkan_set_init(mxd_vulkan_device_context *context, const mxd_vulkan_pipeline *pipeline,
                                mxd_vulkan_set *set);
 void mxd_vulkan_set_finish(mxd_vulkan_device_context *context, mxd_vulkan_set *set);
-/* Points the bindings at whole buffers; no block may be under way. */
+/* Points the bindings at whole buffers; no block that uses the set may be under way. */
 void mxd_vulkan_set_write(mxd_vulkan_device_context *context, const mxd_vulkan_set *set,
                           const mxd_vulkan_buffer *const *buffers, uint32_t num_buffers);
 
