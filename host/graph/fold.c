@@ -44,8 +44,6 @@ static void find_readers(mxd_fold_build *b)
             b->constant[operation->lane] = false;
         for (uint32_t j = 0; j < operation->convolve.num_inputs; j++)
             b->constant[operation->convolve.inputs[j]] = false;
-        for (uint32_t j = 0; j < operation->convolve.num_outputs; j++)
-            b->convolved[operation->convolve.outputs[j]] = true;
         for (uint32_t j = 0; mix && j < mix->num_routes; j++)
             b->constant[mix->routes[j].lane] &= is_constant(&mix->routes[j]);
     }
@@ -277,12 +275,10 @@ static bool build_all(mxd_fold_build *b)
     b->folded = calloc(b->num_operations + 1, sizeof *b->folded);
     b->ranks = calloc(b->num_operations + 1, sizeof *b->ranks);
     b->constant = calloc(b->num_lanes + 1, sizeof *b->constant);
-    b->convolved = calloc(b->num_lanes + 1, sizeof *b->convolved);
     b->lane_ranks = calloc(b->num_lanes + 1, sizeof *b->lane_ranks);
     b->source_of = calloc(b->num_lanes + 1, sizeof *b->source_of);
     b->first_destination = calloc(graph->num_mixes + 1, sizeof *b->first_destination);
-    if (!b->folded || !b->ranks || !b->constant || !b->convolved || !b->lane_ranks || !b->source_of ||
-        !b->first_destination)
+    if (!b->folded || !b->ranks || !b->constant || !b->lane_ranks || !b->source_of || !b->first_destination)
         return false;
     find_readers(b);
     if (!find_sources(b) || !dissolve_inner_mixes(b) || !find_gains(b) || !mxd_fold_share_responses(b))
@@ -314,7 +310,6 @@ mxd_result mxd_graph_fold(mxd_graph *graph, mxd_folding folding)
     free(b.folded);
     free(b.ranks);
     free(b.constant);
-    free(b.convolved);
     free(b.lane_ranks);
     free(b.source_of);
     free(b.sources);

@@ -29,7 +29,6 @@ typedef struct mxd_fold_build {
     uint32_t *ranks;               /* [operation] */
     uint32_t num_lanes;            /* before folding */
     bool *constant;                /* [lane] read by nothing but routes with constant gains */
-    bool *convolved;               /* [lane] written by a convolver */
     uint32_t *lane_ranks;
     uint32_t *source_of;           /* [lane] */
     mxd_fold_source *sources;

@@ -263,27 +263,15 @@ static bool mix_inputs(mxd_fold_build *b, const fold_row *row, const pattern *p,
     return mxd_graph_close_mix(b->graph, mix) == MXD_OK;
 }
 
-/*
- * Inputs of one pattern are mixed where that leaves fewer. A lane that a convolver writes is mixed in any case: while
- * its chain sleeps nobody else would make it silent (block.c).
- */
+/* Inputs of one pattern are mixed where that leaves fewer. */
 static bool mix_pattern(mxd_fold_build *b, const fold_row *row, uint32_t first, bool *taken, row_cursor *next)
 {
     pattern p = {0};
     bool done = init_pattern(row, first, taken, &p);
-    if (done && p.num_columns >= p.num_inputs && !b->convolved[row->lanes[first]]) {
+    if (done && p.num_columns >= p.num_inputs) {
         taken[first] = true;
         keep_input(row, first, next);
     } else if (done) {
-        if (p.num_columns >= p.num_inputs) { /* this one alone: a single column */
-            p.num_inputs = p.num_columns = 1;
-            p.first_of[0] = 0;
-            for (uint32_t c = 0; c < p.num_cells; c++) {
-                p.columns[c] = 0;
-                p.ratios[c] = row->cells[row->first_cell[first] + c].gain;
-            }
-            p.gains[0] = 1.0;
-        }
         for (uint32_t i = 0; i < p.num_inputs; i++)
             taken[p.inputs[i]] = true;
         done = mix_inputs(b, row, &p, next);

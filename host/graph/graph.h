@@ -97,7 +97,6 @@ typedef struct mxd_chain {
     bool fed;                         /* its clips or its feeders sound in this block */
     bool active;                      /* it is fed, or its tail sounds */
     bool restart;                     /* it was inactive in the block before */
-    bool hushed;                      /* inactive, but a fold reads its lanes: they must hold silence */
 } mxd_chain;
 
 /* A deliverable of the render: the lanes to be downloaded. */
