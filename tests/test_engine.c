@@ -4,6 +4,7 @@
  */
 #include "render_fixture.h"
 #include "host/render/engine.h"
+#include "host/render/resident.h"
 #include "host/scene/panner.h"
 
 #include <setjmp.h>
@@ -305,6 +306,26 @@ static void test_backend_problems_reach_the_caller(void **state)
     mxd_session_destroy(session);
 }
 
+/* What `check` foretells of open files: WAV files and resampling tell, and clips that follow each other count once. */
+static void test_memory_of_readers(void **state)
+{
+    (void)state;
+    mxd_clip clips[2] = {{.file = "a.flac", .file_channels = 2, .file_rate = 48000, .num_frames = 100},
+                         {.file = "a.WAV", .file_channels = 2, .file_rate = 48000, .num_frames = 100}};
+    mxd_track track = {.clips = clips, .num_clips = 2};
+    const mxd_session session = {.sample_rate = 48000, .tracks = &track, .num_tracks = 1};
+    uint64_t one = mxd_resident_readers(&session);
+    assert_true(one >= 100000);
+    clips[1].file = "b.flac";
+    assert_int_equal(mxd_resident_readers(&session), 2 * one);
+    clips[1].start_frame = 100;
+    assert_int_equal(mxd_resident_readers(&session), one);
+    clips[0].file = clips[1].file = "c.wav";
+    assert_int_equal(mxd_resident_readers(&session), 0);
+    clips[0].file_rate = 44100;
+    assert_true(mxd_resident_readers(&session) > 1000000);
+}
+
 static void test_file_that_vanishes(void **state)
 {
     fixture *f = *state;
@@ -408,6 +429,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_tracks_to_many_loudspeakers, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_mixed_rates, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_backend_problems_reach_the_caller, render_set_up, fixture_tear_down),
+        cmocka_unit_test(test_memory_of_readers),
         cmocka_unit_test_setup_teardown(test_file_that_vanishes, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_half_way, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_unwritable_report, render_set_up, fixture_tear_down),
