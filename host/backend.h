@@ -190,9 +190,8 @@ typedef struct mxd_step_run {
     const uint32_t *rows;
     const bool *restart;      /* one a row: forget its state first; NULL = none restarts */
     /*
-     * convolve: one for every input of the rows that run, in their order; NULL = none rests. The lane of an input
-     * that rests holds silence, and what it held before has rung out: a backend may leave the input out and forget
-     * its past.
+     * convolve: one for every input of the rows that run, in their order; NULL = none rests. An input that rests is
+     * silent in this block, whatever its lane holds, and its past is forgotten: it costs nothing.
      */
     const bool *rests;
     uint32_t num_rows;

@@ -27,17 +27,24 @@ typedef struct cost_sum {
     double flops;
 } cost_sum;
 
+/* Of a convolver: what its inputs share. */
 typedef struct row_cost {
-    double frame_bytes;    /* a frame */
+    double frame_bytes; /* a frame */
     double frame_flops;
-    double block_bytes;    /* a block that runs the row */
-    double num_inputs;
-    double history_frames; /* of all inputs together */
+    uint32_t first_input, num_inputs;
 } row_cost;
+
+/* What an input adds in a block in which it does not rest. */
+typedef struct input_cost {
+    double frame_flops;
+    double history_frames;
+    double response_bytes;
+} input_cost;
 
 typedef struct step_cost {
     cost_kind kind;
-    row_cost *rows; /* NULL for a mix */
+    row_cost *rows;     /* NULL for a mix */
+    input_cost *inputs; /* of all rows of a convolver; else NULL */
 } step_cost;
 
 struct mxd_kernel_costs {
@@ -69,8 +76,10 @@ void mxd_kernel_costs_destroy(mxd_kernel_costs *costs)
 {
     if (!costs)
         return;
-    for (uint32_t i = 0; i < costs->num_steps; i++)
+    for (uint32_t i = 0; i < costs->num_steps; i++) {
         free(costs->steps[i].rows);
+        free(costs->steps[i].inputs);
+    }
     free(costs->steps);
     free(costs->marks);
     free(costs->order);
@@ -79,20 +88,21 @@ void mxd_kernel_costs_destroy(mxd_kernel_costs *costs)
 
 /* ---- Steps --------------------------------------------------------------- */
 
-/* Takes over rows, and frees them when memory runs out. */
-static bool add_step(mxd_kernel_costs *costs, cost_kind kind, row_cost *rows)
+/* Takes over rows and inputs, and frees them when memory runs out. */
+static bool add_step(mxd_kernel_costs *costs, cost_kind kind, row_cost *rows, input_cost *inputs)
 {
     if (costs->num_steps == costs->capacity) {
         uint32_t capacity = costs->capacity ? 2 * costs->capacity : 16;
         step_cost *steps = realloc(costs->steps, capacity * sizeof *steps);
         if (!steps) {
             free(rows);
+            free(inputs);
             return false;
         }
         costs->steps = steps;
         costs->capacity = capacity;
     }
-    costs->steps[costs->num_steps++] = (step_cost){kind, rows};
+    costs->steps[costs->num_steps++] = (step_cost){kind, rows, inputs};
     return true;
 }
 
@@ -103,47 +113,62 @@ bool mxd_kernel_costs_add_eq(mxd_kernel_costs *costs, const mxd_eq_row *rows, ui
         return false;
     for (uint32_t i = 0; i < num_rows; i++)
         made[i] = (row_cost){.frame_bytes = 2 * SAMPLE_BYTES, .frame_flops = FLOPS_A_SECTION * rows[i].num_sections};
-    return add_step(costs, COST_EQ, made);
+    return add_step(costs, COST_EQ, made, NULL);
 }
 
 bool mxd_kernel_costs_add_mix(mxd_kernel_costs *costs)
 {
-    return add_step(costs, COST_MIX, NULL);
+    return add_step(costs, COST_MIX, NULL, NULL);
 }
 
-/* Of one row, at the partition size that makes it least. */
-static double convolve_flops(const mxd_convolve_row *row)
+static double transform_flops(int log2_size)
+{
+    return 5.0 * (log2_size + 1);
+}
+
+static double product_flops(const mxd_convolve_cell *cell, int log2_size)
+{
+    uint64_t size = (uint64_t)1 << log2_size;
+    return 8.0 * (double)((cell->num_frames + size - 1) / size);
+}
+
+/* The partition size that makes the row's operations least. */
+static int choose_size(const mxd_convolve_row *row)
 {
     double least = HUGE_VAL;
+    int best = MIN_LOG2_PARTITION;
     for (int log2_size = MIN_LOG2_PARTITION; log2_size <= MAX_LOG2_PARTITION; log2_size++) {
-        uint64_t size = (uint64_t)1 << log2_size;
-        double flops = 5.0 * (log2_size + 1) * ((double)row->num_inputs + row->num_outputs);
+        double flops = transform_flops(log2_size) * ((double)row->num_inputs + row->num_outputs);
         for (uint32_t i = 0; i < row->num_cells; i++)
-            flops += 8.0 * (double)((row->cells[i].num_frames + size - 1) / size);
-        least = fmin(least, flops);
+            flops += product_flops(&row->cells[i], log2_size);
+        if (flops < least) {
+            least = flops;
+            best = log2_size;
+        }
     }
-    return least;
+    return best;
 }
 
-/* Frames of history that a row's inputs keep, all together. longest: room for one number an input. */
-static double count_history(const mxd_convolve_row *row, uint32_t *longest)
+static void count_row(const mxd_convolve_row *row, row_cost *made, input_cost *inputs)
 {
-    memset(longest, 0, row->num_inputs * sizeof *longest);
+    int log2_size = choose_size(row);
+    made->frame_bytes = (double)SAMPLE_BYTES * row->num_outputs;
+    made->frame_flops = transform_flops(log2_size) * row->num_outputs;
+    made->num_inputs = row->num_inputs;
+    for (uint32_t i = 0; i < row->num_inputs; i++)
+        inputs[i].frame_flops = transform_flops(log2_size);
     for (uint32_t i = 0; i < row->num_cells; i++) {
         const mxd_convolve_cell *cell = &row->cells[i];
-        if (cell->num_frames - 1 > longest[cell->input])
-            longest[cell->input] = cell->num_frames - 1;
+        input_cost *input = &inputs[cell->input];
+        input->frame_flops += product_flops(cell, log2_size);
+        input->history_frames = fmax(input->history_frames, cell->num_frames - 1.0);
     }
-    double frames = 0;
-    for (uint32_t i = 0; i < row->num_inputs; i++)
-        frames += longest[i];
-    return frames;
 }
 
 typedef struct named_response {
     const float *response;
     uint32_t num_frames;
-    uint32_t row;
+    uint32_t input; /* of all rows' */
 } named_response;
 
 static int compare_responses(const void *a, const void *b)
@@ -156,11 +181,11 @@ static int compare_responses(const void *a, const void *b)
         return x < y ? -1 : 1;
     if (first->num_frames != second->num_frames)
         return first->num_frames > second->num_frames ? -1 : 1; /* the longest contains the others */
-    return (first->row > second->row) - (first->row < second->row);
+    return (first->input > second->input) - (first->input < second->input);
 }
 
-/* Each response counts for one row. */
-static bool count_responses(const mxd_convolve_row *rows, uint32_t num_rows, row_cost *made)
+/* Each response counts for one input. */
+static bool count_responses(const mxd_convolve_row *rows, uint32_t num_rows, const row_cost *made, input_cost *inputs)
 {
     size_t num_cells = 0;
     for (uint32_t i = 0; i < num_rows; i++)
@@ -170,36 +195,36 @@ static bool count_responses(const mxd_convolve_row *rows, uint32_t num_rows, row
         return false;
     size_t count = 0;
     for (uint32_t i = 0; i < num_rows; i++)
-        for (uint32_t j = 0; j < rows[i].num_cells; j++)
-            responses[count++] = (named_response){rows[i].cells[j].response, rows[i].cells[j].num_frames, i};
+        for (uint32_t j = 0; j < rows[i].num_cells; j++) {
+            const mxd_convolve_cell *cell = &rows[i].cells[j];
+            responses[count++] =
+                (named_response){cell->response, cell->num_frames, made[i].first_input + cell->input};
+        }
     qsort(responses, count, sizeof *responses, compare_responses);
     for (size_t i = 0; i < count; i++)
         if (i == 0 || responses[i].response != responses[i - 1].response)
-            made[responses[i].row].block_bytes += (double)SAMPLE_BYTES * responses[i].num_frames;
+            inputs[responses[i].input].response_bytes += (double)SAMPLE_BYTES * responses[i].num_frames;
     free(responses);
     return true;
 }
 
 bool mxd_kernel_costs_add_convolve(mxd_kernel_costs *costs, const mxd_convolve_row *rows, uint32_t num_rows)
 {
-    uint32_t most_inputs = 1;
+    uint32_t num_inputs = 0;
     for (uint32_t i = 0; i < num_rows; i++)
-        if (rows[i].num_inputs > most_inputs)
-            most_inputs = rows[i].num_inputs;
+        num_inputs += rows[i].num_inputs;
     row_cost *made = calloc(num_rows, sizeof *made);
-    uint32_t *longest = calloc(most_inputs, sizeof *longest);
-    bool good = made && longest && count_responses(rows, num_rows, made);
-    for (uint32_t i = 0; good && i < num_rows; i++) {
-        made[i].frame_bytes = (double)SAMPLE_BYTES * ((double)rows[i].num_inputs + rows[i].num_outputs);
-        made[i].frame_flops = convolve_flops(&rows[i]);
-        made[i].num_inputs = rows[i].num_inputs;
-        made[i].history_frames = count_history(&rows[i], longest);
-        made[i].block_bytes += SAMPLE_BYTES * made[i].history_frames;
+    input_cost *inputs = calloc(num_inputs, sizeof *inputs);
+    uint32_t first_input = 0;
+    for (uint32_t i = 0; made && inputs && i < num_rows; i++) {
+        made[i].first_input = first_input;
+        count_row(&rows[i], &made[i], inputs + first_input);
+        first_input += rows[i].num_inputs;
     }
-    free(longest);
-    if (good)
-        return add_step(costs, COST_CONVOLVE, made);
+    if (made && inputs && count_responses(rows, num_rows, made, inputs))
+        return add_step(costs, COST_CONVOLVE, made, inputs);
     free(made);
+    free(inputs);
     return false;
 }
 
@@ -221,11 +246,20 @@ static void count_mix(mxd_kernel_costs *costs, const mxd_mix_run *mix, double nu
 static void count_rows(mxd_kernel_costs *costs, const step_cost *step, const mxd_step_run *run, double num_frames)
 {
     cost_sum *sum = &costs->sums[step->kind];
+    const bool *rests = run->rests;
     for (uint32_t i = 0; i < run->num_rows; i++) {
         const row_cost *row = &step->rows[run->rows[i]];
-        sum->bytes += row->frame_bytes * num_frames + row->block_bytes +
-                      SAMPLE_BYTES * fmin(row->history_frames, num_frames * row->num_inputs);
+        sum->bytes += row->frame_bytes * num_frames;
         sum->flops += row->frame_flops * num_frames;
+        for (uint32_t j = 0; j < row->num_inputs; j++) {
+            const input_cost *input = &step->inputs[row->first_input + j];
+            if (rests && rests[j])
+                continue;
+            double samples = num_frames + input->history_frames + fmin(input->history_frames, num_frames);
+            sum->bytes += SAMPLE_BYTES * samples + input->response_bytes;
+            sum->flops += input->frame_flops * num_frames;
+        }
+        rests = rests ? rests + row->num_inputs : NULL;
     }
 }
 

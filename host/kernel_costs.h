@@ -6,9 +6,10 @@
  * eq        bytes: each lane read and written once. flops: 18 a section and
  *           frame, the recursion of shaders/eq.h.
  * convolve  bytes: input lanes read, output lanes written; in every block, each
- *           distinct response of the step read once (it counts for the first row
+ *           distinct response of the step read once (it counts for the first input
  *           that names it), and each input's history, as long as its longest
- *           response, read once and moved on. flops: uniformly partitioned
+ *           response, read once and moved on. Inputs that rest cost nothing of
+ *           this. flops: uniformly partitioned
  *           overlap-save at the partition size P, 2^8 to 2^26, that costs each
  *           row least, however long a block it would take: a real transform of
  *           2P points is 2.5 * 2P * log2(2P), one an input and output for P

@@ -33,6 +33,7 @@ const kernel_case kernel_test_cases[] = {
     {"many small rows", KERNEL_CONVOLVE, SIGNAL_NOISE, 512, 3001, 37, 1, 2, 211, 5, CASE_VARIED},
     {"true stereo, gaps", KERNEL_CONVOLVE, SIGNAL_NOISE, 2048, 16411, 1, 2, 2, 9973, 3000, CASE_GAPS},
     {"pauses and restarts", KERNEL_CONVOLVE, SIGNAL_NOISE, 512, 6007, 5, 2, 1, 1500, 64, CASE_PAUSES | CASE_RESTARTS},
+    {"inputs that rest", KERNEL_CONVOLVE, SIGNAL_NOISE, 512, 6007, 3, 9, 2, 1500, 64, CASE_RESTS | CASE_PAUSES},
     {"impulses", KERNEL_CONVOLVE, SIGNAL_IMPULSES, 1024, 8192, 1, 1, 2, 3000, 0, 0},
     {"silence", KERNEL_CONVOLVE, SIGNAL_SILENCE, 512, 2000, 2, 1, 2, 700, 0, 0},
     {"denormals", KERNEL_CONVOLVE, SIGNAL_DENORMAL, 512, 2000, 1, 1, 2, 700, 0, 0},
@@ -89,6 +90,7 @@ struct kernel_rig {
     mxd_convolve_row *convolve_rows;
     uint32_t *rows;       /* that run in a block */
     bool *restart;
+    bool *rests;
     mxd_mix_output *mix_outputs;
     mxd_mix_edge *edges;
     mxd_gain_point *points;
@@ -305,11 +307,12 @@ static bool build_memory(kernel_rig *rig)
     rig->inputs = calloc((size_t)rig->num_inputs * test->num_frames + 1, sizeof *rig->inputs);
     rig->rows = calloc(test->num_rows + 1, sizeof *rig->rows);
     rig->restart = calloc(test->num_rows + 1, sizeof *rig->restart);
+    rig->rests = calloc(rig->num_inputs + 1, sizeof *rig->rests);
     rig->guard = calloc(test->block_frames, sizeof *rig->guard);
     rig->guards = calloc((size_t)num_guards * test->block_frames, sizeof *rig->guards);
     rig->uploads = calloc(rig->num_inputs + num_guards, sizeof *rig->uploads);
     rig->downloads = calloc(rig->num_outputs + num_guards, sizeof *rig->downloads);
-    if (!rig->inputs || !rig->rows || !rig->restart || !rig->guard || !rig->guards || !rig->uploads ||
+    if (!rig->inputs || !rig->rows || !rig->restart || !rig->rests || !rig->guard || !rig->guards || !rig->uploads ||
         !rig->downloads)
         return false;
     for (uint32_t i = 0; i < rig->num_inputs; i++)
@@ -368,6 +371,7 @@ void kernel_rig_destroy(kernel_rig *rig)
     free(rig->convolve_rows);
     free(rig->rows);
     free(rig->restart);
+    free(rig->rests);
     free(rig->mix_outputs);
     free(rig->edges);
     free(rig->points);
@@ -473,6 +477,8 @@ static uint32_t list_rows(kernel_rig *rig, uint64_t block)
         if ((rig->test.flags & CASE_PAUSES) && draw(rig, block, row, 0))
             continue;
         rig->restart[count] = (rig->test.flags & CASE_RESTARTS) && draw(rig, block, row, 1);
+        for (uint32_t i = 0; i < rig->test.num_inputs && (rig->test.flags & CASE_RESTS); i++)
+            rig->rests[count * rig->test.num_inputs + i] = draw(rig, block, 100 + row * rig->test.num_inputs + i, 1);
         rig->rows[count++] = row;
     }
     return count;
@@ -510,6 +516,7 @@ static mxd_result run_block(kernel_rig *rig, uint64_t at, uint32_t num_frames, f
         run = (mxd_step_run){.step = rig->step, .mix = &mix};
     } else {
         run.num_rows = list_rows(rig, at / test->block_frames);
+        run.rests = test->flags & CASE_RESTS ? rig->rests : NULL;
     }
     for (uint32_t i = 0; i < rig->num_outputs; i++)
         if (row_runs(rig, run.num_rows, i))

@@ -25,7 +25,8 @@ enum {
     CASE_GAPS = 8,     /* the middle third of each response is silent */
     CASE_JUMPS = 16,   /* curves of a mix jump */
     CASE_DENSE = 32,   /* each input has its own responses; otherwise those of an output are one */
-    CASE_SHARED = 64   /* a row has one response, each cell its own gain */
+    CASE_SHARED = 64,  /* a row has one response, each cell its own gain */
+    CASE_RESTS = 128   /* some inputs of a convolver rest in some blocks, with noise on their lanes */
 };
 
 typedef struct kernel_case {

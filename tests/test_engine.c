@@ -4,6 +4,7 @@
  */
 #include "render_fixture.h"
 #include "host/render/engine.h"
+#include "host/render/resident.h"
 #include "host/scene/panner.h"
 
 #include <setjmp.h>
@@ -126,7 +127,6 @@ static void test_silence_and_return(void **state)
     }
 }
 
-/* --to in the midst of motion: what is written is the whole render's beginning, to the last frame. */
 /* 60 Hz, full scale. */
 static float low_tone(uint32_t channel, uint64_t frame)
 {
@@ -154,6 +154,7 @@ static void test_ringing_is_not_cut_by_blocks(void **state)
     free(cut.samples);
 }
 
+/* --to in the midst of motion: what is written is the whole render's beginning, to the last frame. */
 static void test_end_within_a_motion(void **state)
 {
     static const char json[] = HEAD "\"tracks\": [ { \"name\": \"A\", " ONES ", \"automation\": [ { \"parameter\": \"fader_db\", "
@@ -305,17 +306,38 @@ static void test_backend_problems_reach_the_caller(void **state)
     mxd_session_destroy(session);
 }
 
+/* What `check` foretells of open files: WAV files and resampling tell, and clips that follow each other count once. */
+static void test_memory_of_readers(void **state)
+{
+    (void)state;
+    mxd_clip clips[2] = {{.file = "a.flac", .file_channels = 2, .file_rate = 48000, .num_frames = 100},
+                         {.file = "a.WAV", .file_channels = 2, .file_rate = 48000, .num_frames = 100}};
+    mxd_track track = {.clips = clips, .num_clips = 2};
+    const mxd_session session = {.sample_rate = 48000, .tracks = &track, .num_tracks = 1};
+    uint64_t one = mxd_resident_readers(&session);
+    assert_true(one >= 100000);
+    clips[1].file = "b.flac";
+    assert_int_equal(mxd_resident_readers(&session), 2 * one);
+    clips[1].start_frame = 100;
+    assert_int_equal(mxd_resident_readers(&session), one);
+    clips[0].file = clips[1].file = "c.wav";
+    assert_int_equal(mxd_resident_readers(&session), 0);
+    clips[0].file_rate = 44100;
+    assert_true(mxd_resident_readers(&session) > 1000000);
+}
+
 static void test_file_that_vanishes(void **state)
 {
     fixture *f = *state;
-    for (int gone = 0; gone < 2; gone++) {
+    for (uint32_t i = 0; i < 4; i++) {
+        const mxd_render_options options = {.backend = MXD_BACKEND_CPU, .num_threads = i / 2}; /* with a decoder or without */
+        const bool gone = i % 2 == 1;
         mxd_session *session = load(f, plain);
         if (gone)
             unlink(fixture_path(f, "noise.wav"));
         else
             fixture_wav(f, "noise.wav", 44100, 1, 4410, fixture_noise); /* another one in its place */
-        assert_int_equal(mxd_render(session, &(mxd_render_options){.backend = MXD_BACKEND_CPU}, f->problems, NULL),
-                         MXD_ERROR_FILE);
+        assert_int_equal(mxd_render(session, &options, f->problems, NULL), MXD_ERROR_FILE);
         assert_int_not_equal(access(fixture_path(f, "out.wav"), F_OK), 0);
         mxd_session_destroy(session);
         fixture_wav(f, "noise.wav", 48000, 1, 48000, fixture_noise);
@@ -337,12 +359,14 @@ static bool stop_at_third_call(void *user)
 static void test_cancel_half_way(void **state)
 {
     fixture *f = *state;
-    uint32_t calls = 0;
-    mxd_render_options options = {.backend = MXD_BACKEND_CPU, .block_frames = 1024, .on_progress = count_calls,
-                                  .is_cancelled = stop_at_third_call, .user = &calls};
-    assert_int_equal(fixture_render(f, plain, &options), MXD_ERROR_CANCELLED);
-    assert_int_equal(calls, 3);
-    assert_int_not_equal(access(fixture_path(f, "out.wav"), F_OK), 0);
+    for (uint32_t num_threads = 0; num_threads < 3; num_threads++) {
+        uint32_t calls = 0;
+        mxd_render_options options = {.backend = MXD_BACKEND_CPU, .block_frames = 1024, .num_threads = num_threads,
+                                      .on_progress = count_calls, .is_cancelled = stop_at_third_call, .user = &calls};
+        assert_int_equal(fixture_render(f, plain, &options), MXD_ERROR_CANCELLED);
+        assert_int_equal(calls, 3);
+        assert_int_not_equal(access(fixture_path(f, "out.wav"), F_OK), 0);
+    }
 }
 
 /* A folder that is not there is told before the work, not after it. */
@@ -405,6 +429,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_tracks_to_many_loudspeakers, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_mixed_rates, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_backend_problems_reach_the_caller, render_set_up, fixture_tear_down),
+        cmocka_unit_test(test_memory_of_readers),
         cmocka_unit_test_setup_teardown(test_file_that_vanishes, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_half_way, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_unwritable_report, render_set_up, fixture_tear_down),

@@ -367,6 +367,7 @@ static void build_program(program *p, uint64_t seed, mxd_backend_creator *creato
 typedef struct run_arrays {
     uint32_t rows[ROWS];
     bool restart[ROWS];
+    bool rests[ROWS * LANES];
     mxd_mix_run mix;
     mxd_mix_output outputs[LANES];
     mxd_mix_edge edges[4 * LANES];
@@ -375,18 +376,24 @@ typedef struct run_arrays {
 
 static void list_random_rows(program *p, uint32_t s, run_arrays *a, mxd_step_run *run)
 {
+    uint32_t num_rests = 0;
     for (uint32_t r = 0; r < p->num_rows[s]; r++) {
-        bool good = draw(&p->stream, 4) > 0;
-        for (uint32_t i = 0; i < p->num_inputs[s][r]; i++)
-            good &= p->defined[p->inputs[s][r][i]];
+        bool good = draw(&p->stream, 4) > 0, may_rest = p->kinds[s] == 1 && draw(&p->stream, 2) == 0;
+        for (uint32_t i = 0; i < p->num_inputs[s][r]; i++) {
+            bool defined = p->defined[p->inputs[s][r][i]];
+            a->rests[num_rests + i] = may_rest && (!defined || draw(&p->stream, 3) == 0);
+            good &= defined || a->rests[num_rests + i];
+        }
         if (!good)
             continue;
+        num_rests += p->num_inputs[s][r];
         a->restart[run->num_rows] = draw(&p->stream, 5) == 0;
         a->rows[run->num_rows++] = r;
         p->defined[p->outputs[s][r][0]] = true;
     }
     run->rows = a->rows;
     run->restart = a->restart;
+    run->rests = p->kinds[s] == 1 ? a->rests : NULL;
 }
 
 static void list_random_mix(program *p, run_arrays *a, mxd_step_run *run, uint32_t num_frames)

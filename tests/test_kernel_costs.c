@@ -126,7 +126,14 @@ static void test_convolve(void **state)
      * Row 0 at P = 256: transforms 5 * 9 * 3 = 135, products 8 * (2 + 1) = 24; at 512: 150 and 16; larger: more. Row 1:
      * 5 * 9 * 2 and 8. Bytes: five lanes; the response once; the history of 299 frames read and moved on.
      */
-    expect(backend, "convolve", 4 * (5 * BLOCK + RESPONSE + 2 * (RESPONSE - 1)), (135 + 24 + 90 + 8) * BLOCK);
+    const uint64_t bytes = 4 * (5 * BLOCK + RESPONSE + 2 * (RESPONSE - 1)), flops = (135 + 24 + 90 + 8) * BLOCK;
+    expect(backend, "convolve", bytes, flops);
+    /* The first row's input rests: its outputs are written, and their transforms done. */
+    const bool rests[2] = {true, false};
+    const mxd_step_run one_rests = {.step = step, .rows = numbers, .rests = rests, .num_rows = 2};
+    const mxd_block again = {.num_frames = BLOCK, .uploads = silence, .num_uploads = 2, .runs = &one_rests, .num_runs = 1};
+    run(backend, &again);
+    expect(backend, "convolve", bytes + 4 * 4 * BLOCK, flops + (90 + 90 + 8) * BLOCK);
     mxd_backend_destroy(backend);
 }
 

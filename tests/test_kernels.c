@@ -430,6 +430,71 @@ static void test_mix_of_64(void **state)
     free(expected);
 }
 
+/* ---- Inputs that rest ---------------------------------------------------- */
+
+#define REST_BLOCK 256u
+#define REST_BLOCKS 12u
+
+/*
+ * Two inputs into one output. The second sounds for two blocks, is silent until it has rung out, and from block 6 on
+ * rests (rests: with NaN on its lane) or goes on being silent; then it sounds again.
+ */
+static void run_rests(mxd_backend_creator *creator, bool rests, float *out)
+{
+    enum { RESPONSE = 600 };
+    const mxd_backend_params params = {.num_lanes = 3, .block_frames = REST_BLOCK, .num_threads = 2,
+                                       .blocks_in_flight = 1, .num_devices = 2};
+    mxd_backend *backend;
+    assert_int_equal(mxd_backend_create_with(creator, &params, NULL, &backend), MXD_OK);
+    float response[RESPONSE], noise[REST_BLOCK], garbage[REST_BLOCK];
+    for (uint32_t i = 0; i < RESPONSE; i++)
+        response[i] = (float)sin(i * 1.7) / (1.0f + (float)i);
+    for (uint32_t i = 0; i < REST_BLOCK; i++) {
+        noise[i] = (float)sin(i * i * 0.013);
+        garbage[i] = NAN;
+    }
+    const uint32_t lanes[3] = {0, 1, 2};
+    const mxd_convolve_cell cells[2] = {{0, 0, response, RESPONSE, 0, 0.5}, {1, 0, response, RESPONSE - 7, 3, 0.7}};
+    const mxd_convolve_row row = {lanes, 2, lanes + 2, 1, cells, 2};
+    uint32_t step;
+    assert_int_equal(mxd_backend_add_convolve(backend, &row, 1, &step), MXD_OK);
+    assert_int_equal(mxd_backend_prepare(backend), MXD_OK);
+    for (uint32_t b = 0; b < REST_BLOCKS; b++) {
+        bool sounds = b < 2 || b >= 9, rest = rests && b >= 6 && !sounds;
+        const mxd_upload uploads[2] = {
+            {.lane = 0, .frames = noise, .num_channels = 1, .gain = 1.0},
+            {.lane = 1, .frames = sounds ? noise : rest ? garbage : NULL, .num_channels = 1, .gain = 1.0}};
+        const bool resting[2] = {false, rest};
+        const mxd_step_run run = {.step = step, .rows = &(uint32_t){0}, .rests = rests ? resting : NULL, .num_rows = 1};
+        const mxd_download download = {2, out + (size_t)b * REST_BLOCK};
+        const mxd_block block = {.num_frames = REST_BLOCK, .uploads = uploads, .num_uploads = 2, .runs = &run,
+                                 .num_runs = 1, .downloads = &download, .num_downloads = 1};
+        uint64_t ticket;
+        assert_int_equal(mxd_backend_submit(backend, &block, &ticket), MXD_OK);
+        assert_int_equal(mxd_backend_wait(backend, ticket), MXD_OK);
+    }
+    mxd_backend_destroy(backend);
+}
+
+static void expect_rests(mxd_backend_creator *creator, const char *where)
+{
+    static float awake[REST_BLOCKS * REST_BLOCK], rested[REST_BLOCKS * REST_BLOCK];
+    run_rests(creator, false, awake);
+    run_rests(creator, true, rested);
+    for (uint32_t i = 0; i < REST_BLOCKS * REST_BLOCK; i++)
+        if (!(fabs((double)rested[i] - awake[i]) <= 1e-6)) /* a dozen roundings of values near 1 */
+            fail_msg("%s, frame %u: %g, and %g where the input rests", where, i, (double)awake[i], (double)rested[i]);
+}
+
+static void test_rests(void **state)
+{
+    (void)state;
+    for (uint32_t v = 0; mxd_cpu_get(v); v++)
+        expect_rests(mxd_cpu_get(v)->create_backend, mxd_cpu_get(v)->name);
+    expect_rests(reference_creator(), "reference");
+    expect_rests(create_two_cpus, "two cpus");
+}
+
 int main(void)
 {
     print_message("seed %llu\n", (unsigned long long)the_seed());
@@ -439,6 +504,7 @@ int main(void)
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_block_sizes),
         cmocka_unit_test(test_mix_of_64),
+        cmocka_unit_test(test_rests),
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_same_bits_of_groups),
         cmocka_unit_test(test_vulkan),

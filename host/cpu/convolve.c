@@ -77,6 +77,7 @@ typedef struct delay_line {
     bool *silent;         /* that slot stands for silence, whatever is in it */
     real *previous;       /* the last P frames */
     bool previous_silent; /* and these */
+    bool rests;           /* in this block: all slots are silent, and stay so */
 } delay_line;
 
 typedef struct cpu_row {
@@ -681,6 +682,8 @@ static void transform_window(const cpu_convolve *convolve, cpu_batch *batch, uin
 {
     const cpu_row *row = batch->row;
     delay_line *line = &row->inputs[index / batch->num_windows];
+    if (line->rests)
+        return;
     uint32_t window = batch->first_window + index % batch->num_windows;
     uint32_t size = 1u << row->partition_log2;
     uint32_t slot = slot_of(line, row->num_windows + window);
@@ -728,6 +731,8 @@ static void list_sums(const cpu_convolve *convolve, cpu_batch *batch)
         uint32_t num_sums = 0;
         for (uint32_t j = 0; j < row->num_paths; j++) {
             const cpu_path *path = &row->paths[j];
+            if (row->inputs[path->input].rests)
+                continue;
             uint32_t count = list_terms(convolve, batch, path, i * quad, batch->terms + num_terms);
             if (count == 0)
                 continue;
@@ -934,6 +939,8 @@ static void keep_last(const cpu_convolve *convolve, cpu_batch *batch, uint32_t i
     (void)convolve;
     (void)thread;
     delay_line *line = &batch->row->inputs[index];
+    if (line->rests)
+        return;
     uint32_t size = 1u << batch->row->partition_log2;
     const real *last = lane_of(batch->lanes, line->lane) + (batch->num_frames - size);
     line->previous_silent = all_zero(last, size);
@@ -1034,10 +1041,14 @@ static void run_rows(const cpu_convolve *convolve, mxd_threads *threads, uint32_
         batches[i].row->num_windows += num_windows(&batches[i]);
 }
 
-static void restart_row(cpu_row *row)
+/* rests: one an input, or NULL. */
+static void begin_row(cpu_row *row, bool restart, const bool *rests)
 {
     for (uint32_t i = 0; i < row->num_inputs; i++) {
         delay_line *line = &row->inputs[i];
+        line->rests = rests && rests[i];
+        if (!restart && !line->rests)
+            continue;
         memset(line->silent, true, line->num_slots * sizeof *line->silent);
         line->previous_silent = true;
     }
@@ -1070,9 +1081,12 @@ static void run_row_alone(void *user, uint32_t index, uint32_t thread)
 void MXD_CPU(mxd_convolve_run)(cpu_convolve *convolve, mxd_threads *threads, const cpu_lanes *lanes,
                                uint32_t num_frames, const mxd_step_run *run)
 {
-    for (uint32_t i = 0; i < run->num_rows; i++)
-        if (run->restart && run->restart[i])
-            restart_row(&convolve->rows[run->rows[i]]);
+    const bool *rests = run->rests;
+    for (uint32_t i = 0; i < run->num_rows; i++) {
+        cpu_row *row = &convolve->rows[run->rows[i]];
+        begin_row(row, run->restart && run->restart[i], rests);
+        rests = rests ? rests + row->num_inputs : NULL;
+    }
     cpu_block block = {convolve, lanes, run, num_frames};
     /* Whole rows to threads? Four rows a thread leave at most a fifth of the time to stragglers. */
     if (run->num_rows >= 4 * convolve->num_threads) {

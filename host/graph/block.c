@@ -226,8 +226,8 @@ static bool fold_input_rests(const mxd_graph *graph, const mxd_fold_input *input
 }
 
 /*
- * A fold runs while any of its inputs sounds. The others' lanes must hold silence then. Their past in the row is
- * silent already: a chain sleeps only when its tail, and so every response in it, has rung out.
+ * A fold runs while any of its inputs sounds. The past of the others in the row is silent already: a chain sleeps only
+ * when its tail, and so every response in it, has rung out.
  */
 static void decide_fold(mxd_graph *graph, mxd_chain *fold)
 {
@@ -236,9 +236,6 @@ static void decide_fold(mxd_graph *graph, mxd_chain *fold)
     for (uint32_t i = 0; i < fold->num_fold_inputs; i++)
         fold->active |= !fold_input_rests(graph, &fold->fold_inputs[i]);
     fold->restart = fold->active && !was_active;
-    for (uint32_t i = 0; i < fold->num_fold_inputs && fold->active; i++)
-        if (fold->fold_inputs[i].mix == MXD_NO_INDEX)
-            graph->chains[fold->fold_inputs[i].chain].hushed |= !graph->chains[fold->fold_inputs[i].chain].active;
 }
 
 /*
@@ -258,7 +255,6 @@ static void decide_activity(mxd_graph *graph, uint64_t first_frame, uint32_t num
             chain->sounds_until = first_frame + num_frames + chain->tail_frames + chain->tail_frames / 4;
         chain->active = first_frame < chain->sounds_until;
         chain->restart = chain->active && !was_active;
-        chain->hushed = false;
     }
     for (uint32_t i = num_strips; i < graph->num_chains; i++)
         decide_fold(graph, &graph->chains[i]);
@@ -270,7 +266,7 @@ static void list_uploads(mxd_graph *graph, const mxd_upload *sources, mxd_block 
     block->uploads = a->uploads;
     for (uint32_t i = 0; i < graph->num_chains; i++) {
         const mxd_chain *chain = &graph->chains[i];
-        if (!chain->track || (!chain->active && !chain->hushed))
+        if (!chain->track || !chain->active)
             continue;
         for (uint32_t j = 0; j < chain->num_source_lanes; j++) {
             mxd_upload *upload = &a->uploads[block->num_uploads++];
@@ -429,14 +425,14 @@ static void add_mix(mxd_graph *graph, const mxd_mix *mix, uint64_t first_frame, 
 }
 
 /*
- * A chain's mix runs with the chain, a layout's or stem's when it is fed. While only the chain's tail sounds, or a fold
- * reads its silence, the mix has no edges.
+ * A chain's mix runs with the chain, a layout's, a stem's or one in front of a fold when it is fed. While only the
+ * chain's tail sounds, the mix has no edges.
  */
 static bool mix_runs(const mxd_graph *graph, const mxd_mix *mix)
 {
-    if (mix->chain == MXD_NO_INDEX)
+    if (mix->chain == MXD_NO_INDEX || is_fold(&graph->chains[mix->chain]))
         return mix_is_fed(graph, mix);
-    return graph->chains[mix->chain].active || graph->chains[mix->chain].hushed;
+    return graph->chains[mix->chain].active;
 }
 
 static void list_mix_run(mxd_graph *graph, uint32_t index, uint64_t first_frame, uint32_t num_frames, cursor *next,

@@ -457,7 +457,8 @@ static mxd_result build_all(build *b, const uint32_t *deliverables, uint32_t num
         result = build_bus(b, b->routing.bus_order[i]);
     if (result == MXD_OK)
         result = close_outputs(b);
-    mxd_stems_number(b->graph, mxd_graph_output_lanes(b->graph));
+    if (result == MXD_OK)
+        mxd_stems_number(b->graph, mxd_graph_output_lanes(b->graph));
     return result;
 }
 

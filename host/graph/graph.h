@@ -4,7 +4,8 @@
  *   graph.c     session -> chains, operations, mixes (virtual lanes)
  *   stems.c     each strip's contribution to a layout, as a mix of its own
  *   builder.c   what inserts call to add operations
- *   fold.c      convolvers whose outputs are mixed with constant gains become one
+ *   fold.c      convolvers whose outputs are mixed with constant gains become one, with
+ *               fold_lines.c (which sums go where), fold_rows.c (the rows), fold_responses.c
  *   schedule.c  depths, batches, physical lanes; makes the backend's steps
  *   block.c     one block: which rows run, which edges there are, with what gains
  *
@@ -96,7 +97,6 @@ typedef struct mxd_chain {
     bool fed;                         /* its clips or its feeders sound in this block */
     bool active;                      /* it is fed, or its tail sounds */
     bool restart;                     /* it was inactive in the block before */
-    bool hushed;                      /* inactive, but a fold reads its lanes: they must hold silence */
 } mxd_chain;
 
 /* A deliverable of the render: the lanes to be downloaded. */

@@ -54,6 +54,8 @@ static void finish_step(mxd_group_step *step)
     free(step->first_pieces);
     free(step->pieces);
     free(step->lanes);
+    free(step->input_numbers);
+    free(step->num_inputs);
     free(step->eq_rows);
     free(step->sections);
 }
@@ -144,6 +146,7 @@ static void make_piece(convolve_maker *maker, const mxd_convolve_row *row, uint3
         if (maker->members[i] != member)
             continue;
         input_places[i] = piece.num_inputs++;
+        step->input_numbers[maker->num_lanes] = i;
         step->lanes[maker->num_lanes++] = row->inputs[i];
     }
     for (uint32_t o = 0; o < row->num_outputs; o++)
@@ -185,6 +188,7 @@ static void make_pieces(mxd_group *group, convolve_maker *maker, const mxd_convo
     mxd_group_step *step = maker->step;
     for (uint32_t i = 0; i < step->num_rows; i++) {
         step->first_pieces[i] = maker->num_pieces;
+        step->num_inputs[i] = rows[i].num_inputs;
         mxd_group_place_convolve(&group->places, &rows[i], maker->members);
         for (uint32_t m = 0; m < group->num_members; m++)
             make_piece(maker, &rows[i], m, m == maker->members[0]);
@@ -239,15 +243,18 @@ static mxd_result add_convolve(mxd_backend *backend, const mxd_convolve_row *row
     step->num_rows = num_rows;
     step->first_pieces = calloc((size_t)num_rows + 1, sizeof *step->first_pieces);
     step->pieces = calloc(most_pieces, sizeof *step->pieces);
+    step->num_inputs = calloc(num_rows, sizeof *step->num_inputs);
     /* A piece that comes to nothing takes its lanes back, but needs room for them first. */
-    step->lanes = calloc(num_inputs + group->num_members * num_outputs + most_lanes, sizeof *step->lanes);
+    uint64_t room = num_inputs + group->num_members * num_outputs + most_lanes;
+    step->lanes = calloc(room, sizeof *step->lanes);
+    step->input_numbers = calloc(room, sizeof *step->input_numbers);
     maker.rows = calloc(most_pieces, sizeof *maker.rows);
     maker.cells = calloc(num_cells + 1, sizeof *maker.cells);
     maker.members = calloc(most_inputs, sizeof *maker.members);
     maker.places = calloc(most_lanes, sizeof *maker.places);
     mxd_result result = MXD_OK;
-    if (!step->first_pieces || !step->pieces || !step->lanes || !maker.rows || !maker.cells || !maker.members ||
-        !maker.places)
+    if (!step->first_pieces || !step->pieces || !step->num_inputs || !step->lanes || !step->input_numbers ||
+        !maker.rows || !maker.cells || !maker.members || !maker.places)
         result = out_of_memory(group, "a convolver was made");
     if (result == MXD_OK) {
         make_pieces(group, &maker, rows);

@@ -56,6 +56,8 @@ typedef struct mxd_group_step {
     uint32_t *first_pieces;          /* [row], and the end: a row's pieces */
     mxd_group_piece *pieces;
     uint32_t *lanes;
+    uint32_t *input_numbers;         /* [as lanes] convolve: which input of the caller's row it is */
+    uint32_t *num_inputs;            /* [row] convolve: of the caller's row */
     mxd_eq_row *eq_rows;             /* until prepare */
     mxd_svf *sections;
 } mxd_group_step;
@@ -102,12 +104,13 @@ typedef struct mxd_group_member {
     mxd_mix_run *mixes;
     uint32_t *rows;
     bool *restart;
+    bool *rests;
     mxd_mix_output *outputs;
     mxd_mix_edge *edges;
     mxd_gain_point *points;
     mxd_upload *uploads;
     mxd_download *downloads;
-    uint32_t num_runs, num_mixes, num_rows, num_outputs, num_edges, num_points, num_uploads, num_downloads;
+    uint32_t num_runs, num_mixes, num_rows, num_rests, num_outputs, num_edges, num_points, num_uploads, num_downloads;
     /* The run that is being planned: */
     bool runs_now;
     uint32_t *wanted;        /* lanes */

@@ -51,11 +51,12 @@ mxd_result mxd_group_plan_prepare(mxd_group *group)
         member->mixes = calloc(steps, sizeof *member->mixes);
         member->rows = calloc(rows, sizeof *member->rows);
         member->restart = calloc(rows, sizeof *member->restart);
+        member->rests = calloc(group->num_row_inputs + 1, sizeof *member->rests);
         member->uploads = calloc(most_uploads(group), sizeof *member->uploads);
         member->wanted = calloc(num_lanes, sizeof *member->wanted);
         member->wanted_by = calloc(num_lanes, sizeof *member->wanted_by);
         member->touched = calloc(num_lanes, sizeof *member->touched);
-        good &= member->parts && member->runs && member->mixes && member->rows && member->restart &&
+        good &= member->parts && member->runs && member->mixes && member->rows && member->restart && member->rests &&
                 member->uploads && member->wanted && member->wanted_by && member->touched;
     }
     group->lanes = calloc(num_lanes, sizeof *group->lanes);
@@ -74,6 +75,7 @@ void mxd_group_plan_finish(mxd_group *group)
         free(member->mixes);
         free(member->rows);
         free(member->restart);
+        free(member->rests);
         free(member->outputs);
         free(member->edges);
         free(member->points);
@@ -100,6 +102,7 @@ uint64_t mxd_group_plan_memory(const mxd_group *group)
     uint64_t each = (group->num_row_inputs + group->download_capacity) * sizeof *member->downloads +
                     most_uploads(group) * sizeof *member->uploads +
                     most_rows(group) * (sizeof *member->rows + sizeof *member->restart) +
+                    group->num_row_inputs * sizeof *member->rests +
                     num_lanes * (sizeof *member->wanted + sizeof *member->wanted_by + sizeof *member->touched);
     /* Of a mix the members' shares come to about the whole. */
     uint64_t lists = each * group->num_members + group->num_mix_outputs * sizeof *member->outputs +
@@ -212,7 +215,7 @@ static void begin_block(mxd_group *group, const mxd_block *block, mxd_group_slot
         mxd_group_member *m = &group->members[i];
         m->phase = m->last_phase = 0;
         m->closed = m->parts[0].is_awaited = false;
-        m->num_runs = m->num_mixes = m->num_rows = 0;
+        m->num_runs = m->num_mixes = m->num_rows = m->num_rests = 0;
         m->num_outputs = m->num_edges = m->num_points = 0;
         m->num_uploads = m->num_downloads = 0;
     }
@@ -344,12 +347,34 @@ static void write_lane(mxd_group *group, uint32_t member, uint32_t lane)
 
 /* ---- Equalisers and convolvers ------------------------------------------- */
 
+/* Where a row's inputs are told to rest: one behind the other, of the rows that run. */
+static const bool *next_rests(const mxd_group_step *step, uint32_t row, const bool *rests)
+{
+    return rests ? rests + step->num_inputs[row] : NULL;
+}
+
+/* What rests need not be there. */
 static void want_rows(mxd_group *group, const mxd_group_step *step, const mxd_step_run *run)
 {
-    for (uint32_t i = 0; i < run->num_rows; i++)
-        for (uint32_t p = step->first_pieces[run->rows[i]]; p < step->first_pieces[run->rows[i] + 1]; p++)
-            for (uint32_t j = 0; j < step->pieces[p].num_inputs; j++)
-                want(group, step->pieces[p].member, step->lanes[step->pieces[p].first_input + j]);
+    const bool *rests = run->rests;
+    for (uint32_t i = 0; i < run->num_rows; i++) {
+        uint32_t row = run->rows[i];
+        for (uint32_t p = step->first_pieces[row]; p < step->first_pieces[row + 1]; p++) {
+            const mxd_group_piece *piece = &step->pieces[p];
+            group->members[piece->member].runs_now = true;
+            for (uint32_t j = piece->first_input; j < piece->first_input + piece->num_inputs; j++)
+                if (!rests || !rests[step->input_numbers[j]])
+                    want(group, piece->member, step->lanes[j]);
+        }
+        rests = next_rests(step, row, rests);
+    }
+}
+
+static void list_rests(mxd_group *group, const mxd_group_step *step, const mxd_group_piece *piece, const bool *rests)
+{
+    mxd_group_member *member = &group->members[piece->member];
+    for (uint32_t j = piece->first_input; rests && j < piece->first_input + piece->num_inputs; j++)
+        member->rests[member->num_rests++] = rests[step->input_numbers[j]];
 }
 
 /* Two passes: the outputs of a row are sums of what its pieces write. */
@@ -370,9 +395,12 @@ static void write_row(mxd_group *group, const mxd_group_step *step, uint32_t row
 
 static bool plan_rows(mxd_group *group, mxd_group_slot *slot, const mxd_group_step *step, const mxd_step_run *run)
 {
-    uint32_t first_rows[MXD_MAX_GROUP];
-    for (uint32_t i = 0; i < group->num_members; i++)
+    uint32_t first_rows[MXD_MAX_GROUP], first_rests[MXD_MAX_GROUP];
+    const bool *rests = run->rests;
+    for (uint32_t i = 0; i < group->num_members; i++) {
         first_rows[i] = group->members[i].num_rows;
+        first_rests[i] = group->members[i].num_rests;
+    }
     begin_run(group);
     want_rows(group, step, run);
     if (!bring(group, slot, false))
@@ -383,7 +411,9 @@ static bool plan_rows(mxd_group *group, mxd_group_slot *slot, const mxd_group_st
             mxd_group_member *member = &group->members[step->pieces[p].member];
             member->restart[member->num_rows] = run->restart && run->restart[i];
             member->rows[member->num_rows++] = step->pieces[p].row;
+            list_rests(group, step, &step->pieces[p], rests);
         }
+        rests = next_rests(step, row, rests);
         write_row(group, step, row);
     }
     for (uint32_t i = 0; i < group->num_members; i++) {
@@ -393,6 +423,7 @@ static bool plan_rows(mxd_group *group, mxd_group_slot *slot, const mxd_group_st
                 .step = step->numbers[i],
                 .rows = member->rows + first_rows[i],
                 .restart = run->restart ? member->restart + first_rows[i] : NULL,
+                .rests = run->rests ? member->rests + first_rests[i] : NULL,
                 .num_rows = member->num_rows - first_rows[i],
             };
     }

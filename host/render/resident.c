@@ -1,6 +1,8 @@
 #include "resident.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 /*
  * Measured with 8 and 40 files open at once: an FLAC file takes about 0.1 MiB a
@@ -52,9 +54,15 @@ static int compare_events(const void *a, const void *b)
     return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
 
+static bool is_wave(const char *file)
+{
+    const char *dot = strrchr(file, '.');
+    return dot && strcasecmp(dot, ".wav") == 0;
+}
+
 static int64_t reader_bytes(const mxd_clip *clip, uint32_t sample_rate)
 {
-    uint64_t bytes = DECODER_BYTES * clip->file_channels;
+    uint64_t bytes = is_wave(clip->file) ? 0 : DECODER_BYTES * clip->file_channels;
     if (clip->file_rate != sample_rate)
         bytes += RESAMPLER_BYTES + RESAMPLER_CHANNEL_BYTES * clip->file_channels;
     return (int64_t)bytes;
