@@ -118,7 +118,7 @@ mxd_result mxd_audio_writer_commit(mxd_audio_writer *writer);
 uint64_t mxd_audio_writer_clipped(const mxd_audio_writer *writer, uint64_t *first_frame);
 /* Highest magnitude given so far, before dither and clipping. */
 double mxd_audio_writer_peak(const mxd_audio_writer *writer);
-/* Removes the temporary file unless committed. Accepts NULL. */
+/* Unless committed, removes the temporary file, and the folders made for it that are empty. Accepts NULL. */
 void mxd_audio_writer_close(mxd_audio_writer *writer);
 
 #endif

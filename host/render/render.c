@@ -269,11 +269,12 @@ static mxd_result open_files(encoder *e, const mxd_session *session, const mxd_r
     return result;
 }
 
+/* Last opened first: whoever made a folder finds it empty. */
 static void close_files(encoder *e)
 {
     for (uint32_t i = e->num_stems; i-- > 0;)
         mxd_stem_file_close(&e->stems[i]);
-    for (uint32_t i = 0; i < e->num_files; i++)
+    for (uint32_t i = e->num_files; i-- > 0;)
         mxd_output_file_close(&e->files[i]);
     free(e->stems);
     free(e->files);
@@ -303,7 +304,7 @@ static mxd_result finish_files(encoder *e, const mxd_render_options *options, co
     for (uint32_t i = 0; i < e->num_files && result == MXD_OK; i++)
         result = mxd_audio_writer_commit(e->files[i].writer);
     for (uint32_t i = 0; i < e->num_stems && result == MXD_OK; i++)
-        result = mxd_stem_file_commit(&e->stems[i]);
+        result = mxd_audio_writer_commit(e->stems[i].writer);
     return result;
 }
 
