@@ -11,7 +11,6 @@
 #include "clips.h"
 
 #include "../../formats/audio_file.h"
-#include "../cpu/unpack.h"
 #include "../graph/envelope.h"
 
 #include <math.h>
