@@ -514,6 +514,8 @@ mxd_result mxd_audio_reader_open(const char *path, uint32_t sample_rate, uint64_
     status = prepare_decoding(reader);
     if (status)
         goto fail;
+    if (sample_rate == 0)
+        sample_rate = reader->info.sample_rate;
     uint64_t length = mxd_audio_frames_at(reader->info.num_frames, reader->info.sample_rate, sample_rate);
     reader->frames_left = first_frame < length ? length - first_frame : 0;
     if (reader->frames_left && reader->info.sample_rate != sample_rate)
@@ -599,6 +601,9 @@ mxd_result mxd_audio_load(const char *path, uint32_t sample_rate, uint64_t max_f
     if (!all)
         return out_of_memory(problems, path);
     result = mxd_audio_reader_open(path, rate, 0, MXD_NON_FINITE_ERROR, problems, &reader);
+    if (!result && (reader->info.num_channels != info->num_channels || reader->info.num_frames != info->num_frames ||
+                    reader->info.sample_rate != info->sample_rate))
+        result = complain(problems, place, path, "changed while it was being opened; try again");
     for (uint64_t done = 0; !result && done < num_frames;) {
         float *channels[MXD_AUDIO_MAX_CHANNELS];
         for (uint32_t channel = 0; channel < info->num_channels; channel++)
