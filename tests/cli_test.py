@@ -104,6 +104,11 @@ class Cli(unittest.TestCase):
             else:
                 self.assertAlmostEqual(reported[key], measured[key], delta=0.01, msg=key)
 
+    def test_report_into_a_folder_that_the_render_makes(self):
+        done = self.render(session(), "--output-dir", self.path("new/out"), "--report", self.path("new/out/report.json"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(os.listdir(self.path("new/out"))), ["out.wav", "report.json"])
+
     def many(self, count):
         tracks = [{"name": f"T{i}", "clips": [{"file": "tone.wav"}], "fader_db": -40} for i in range(count)]
         return session(tracks=tracks, deliverables=[{"file": "out.wav", "layout": "mono", "bit_depth": 32}])
@@ -140,6 +145,8 @@ class Cli(unittest.TestCase):
         done = self.render(self.many(60), "--stems", preexec_fn=limit(64, 512))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(len(os.listdir(self.path("out.stems"))), 60)
+        done = self.render(self.many(200), preexec_fn=limit(64, 512))
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_progress_json(self):
         done = self.render(session(), "--progress", "json", "--block-size", "1024")

@@ -75,8 +75,6 @@ static mxd_result check_folder(target *t, mxd_problems *problems)
     else if (obstacle)
         result = mxd_fail(problems, MXD_ERROR_WRITE, &place,
                           "cannot be written: '%s' is a file where a folder should be", obstacle);
-    else if (!t->deliverable && t->folder_missing)
-        result = mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: there is no such folder");
     else if (access(t->folder, W_OK | X_OK) != 0)
         result = mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: folder '%s': %s", t->folder,
                           errno == EACCES ? "no permission to write into it" : strerror(errno));
@@ -191,12 +189,28 @@ static mxd_result check_pairs(const target *targets, uint32_t count, const mxd_s
     return result;
 }
 
+/* Folders are made for deliverables; a report, which is written after them, goes into one that is or will be there. */
+static mxd_result check_report_folder(const target *report, const target *targets, uint32_t count,
+                                      mxd_problems *problems)
+{
+    const mxd_place place = {.file = report->path};
+    if (!report->folder_missing || !report->real)
+        return MXD_OK;
+    size_t length = (size_t)(strrchr(report->real, '/') - report->real) + 1;
+    for (uint32_t i = 0; i < count; i++)
+        if (targets[i].deliverable && targets[i].real && strncmp(targets[i].real, report->real, length) == 0)
+            return MXD_OK;
+    return mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: there is no such folder; make it first");
+}
+
 static mxd_result check_all(target *targets, uint32_t count, const mxd_session *session,
                             const mxd_render_options *options, mxd_problems *problems)
 {
     mxd_result result = MXD_OK;
     for (uint32_t i = 0; i < count; i++)
         result = first_of(result, check_folder(&targets[i], problems));
+    if (result == MXD_OK && count > 0 && !targets[count - 1].deliverable)
+        result = check_report_folder(&targets[count - 1], targets, count, problems);
     for (uint32_t i = 0; i < count; i++)
         result = first_of(result, check_inputs(&targets[i], session, options, problems));
     result = first_of(result, check_pairs(targets, count, session, options, problems));
