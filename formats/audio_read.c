@@ -136,10 +136,12 @@ static mxd_result check_info(const SF_INFO *info, const mxd_audio_header *found,
         return complain(problems, place, path, "has %d channels; 1 to %d can be read", info->channels,
                         MXD_AUDIO_MAX_CHANNELS);
     if (info->samplerate < MIN_RATE_HZ || info->samplerate > MAX_RATE_HZ)
-        return complain(problems, place, path, "has a sample rate of %d Hz; %d to %d can be read", info->samplerate,
-                        MIN_RATE_HZ, MAX_RATE_HZ);
+        return complain(problems, place, path, "has a sample rate of %u Hz; %d to %d can be read",
+                        (unsigned)info->samplerate, MIN_RATE_HZ, MAX_RATE_HZ);
     if (found->data_held < found->data_promised) {
         uint64_t size = found->bytes_per_frame;
+        if (size && found->data_promised / size == found->data_held / size) /* a part of a frame is missing */
+            size = 0;
         return complain(problems, place, path,
                         "is truncated: its header promises %" PRIu64 " %s, the file holds %" PRIu64
                         " (samples begin at byte %" PRIu64 ")",

@@ -145,7 +145,8 @@ class Cli(unittest.TestCase):
         done = self.render(self.many(60), "--stems", preexec_fn=limit(64, 512))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(len(os.listdir(self.path("out.stems"))), 60)
-        done = self.render(self.many(200), preexec_fn=limit(64, 512))
+        done = self.run_it("null-test", self.write(self.many(200)), "--backend", "cpu", "--block-size", "1024",
+                           preexec_fn=limit(64, 512))
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_progress_json(self):
@@ -484,6 +485,26 @@ class Cli(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("out.wav", done.stderr)
         self.assert_nothing_written()
+        done = self.render(self.many(20), "--stems", "--threads", "1", preexec_fn=small_files)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assert_nothing_written()
+
+    def test_folder_of_stems_is_told_once(self):
+        with open(self.path("out.stems"), "w"):
+            pass
+        done = self.render(self.many(20), "--stems")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertIn("is a file where a folder should be", done.stderr)
+        os.remove(self.path("out.stems"))
+        os.symlink("nowhere/at/all", self.path("out.stems"))
+        done = self.render(self.many(20), "--stems")
+        self.assertIn("a link that leads nowhere", done.stderr)
+        os.remove(self.path("out.stems"))
+        os.makedirs(self.path("out.stems/01 T0.wav"))
+        done = self.render(self.many(2), "--stems")
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertIn("it is a folder", done.stderr)
 
     def test_unwritable_folder(self):
         with open(self.path("bad.wav"), "w") as file:

@@ -52,6 +52,8 @@ static void encode_file(void *user, uint32_t index, uint32_t thread)
     encode_job *job = user;
     encoder *e = job->encoder;
     mxd_result result;
+    if (job->result != MXD_OK) /* one message of a full disk, not one a file */
+        return;
     if (index < e->num_files)
         result = mxd_output_file_measure(&e->files[index], job->block);
     else if (index < 2 * e->num_files)
@@ -287,6 +289,8 @@ static void finish_file(void *user, uint32_t index, uint32_t thread)
     (void)thread;
     encode_job *job = user;
     const encoder *e = job->encoder;
+    if (job->result != MXD_OK)
+        return;
     mxd_result result = mxd_audio_writer_finish(index < e->num_files ? e->files[index].writer
                                                                      : e->stems[index - e->num_files].writer);
     if (result != MXD_OK)

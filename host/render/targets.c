@@ -25,6 +25,7 @@ typedef struct target {
     char *folder;                       /* that is there, without links */
     char *real;                         /* folder and the rest */
     bool folder_missing;                /* there are folders to be made */
+    bool folder_bad;                    /* none can be written into */
     uint64_t num_bytes;                 /* at least; 0 = cannot be told */
     dev_t disk;
 } target;
@@ -72,10 +73,10 @@ static mxd_result check_folder(target *t, mxd_problems *problems)
     struct stat status;
     if (!resolve(t, &obstacle))
         result = mxd_fail(problems, MXD_ERROR_MEMORY, &place, "memory ran out while outputs were being checked");
-    else if (obstacle)
+    else if ((t->folder_bad = obstacle))
         result = mxd_fail(problems, MXD_ERROR_WRITE, &place,
                           "cannot be written: '%s' is a file where a folder should be", obstacle);
-    else if (access(t->folder, W_OK | X_OK) != 0)
+    else if ((t->folder_bad = access(t->folder, W_OK | X_OK) != 0))
         result = mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: folder '%s': %s", t->folder,
                           errno == EACCES ? "no permission to write into it" : strerror(errno));
     else
@@ -207,12 +208,18 @@ static mxd_result check_all(target *targets, uint32_t count, const mxd_session *
                             const mxd_render_options *options, mxd_problems *problems)
 {
     mxd_result result = MXD_OK;
-    for (uint32_t i = 0; i < count; i++)
-        result = first_of(result, check_folder(&targets[i], problems));
+    for (uint32_t i = 0; i < count; i++) {
+        const target *before = i > 0 ? &targets[i - 1] : NULL;
+        /* All stems of a deliverable lie in one folder: what is wrong with it is told once. */
+        targets[i].folder_bad = targets[i].stem && before->stem && before->deliverable == targets[i].deliverable &&
+                                before->folder_bad;
+        if (targets[i].folder_bad)
+            continue;
+        mxd_result good = check_folder(&targets[i], problems);
+        result = first_of(result, good != MXD_OK ? good : check_inputs(&targets[i], session, options, problems));
+    }
     if (result == MXD_OK && count > 0 && !targets[count - 1].deliverable)
         result = check_report_folder(&targets[count - 1], targets, count, problems);
-    for (uint32_t i = 0; i < count; i++)
-        result = first_of(result, check_inputs(&targets[i], session, options, problems));
     result = first_of(result, check_pairs(targets, count, session, options, problems));
     for (uint32_t i = 0; i < count && result == MXD_OK; i++)
         result = check_room(targets, count, i, problems);
