@@ -88,13 +88,13 @@ static mxd_result check_folder(target *t, mxd_problems *problems)
 }
 
 /* Files that the session reads. Where no option moved the output, loading the session has told. */
-static mxd_result check_inputs(const target *t, const mxd_session *session, const mxd_render_options *options,
+static mxd_result check_inputs(const target *t, mxd_inputs *inputs, const mxd_render_options *options,
                                mxd_problems *problems)
 {
     const mxd_place place = {.file = t->path};
     if (t->deliverable && !t->stem && !options->output_dir)
         return MXD_OK;
-    mxd_result result = mxd_session_check_overwrite(session, t->path, t->path, &place, problems);
+    mxd_result result = mxd_inputs_check_overwrite(inputs, t->path, t->path, &place, problems);
     return result == MXD_ERROR_INVALID ? MXD_ERROR_ARGUMENT : result;
 }
 
@@ -204,7 +204,7 @@ static mxd_result check_report_folder(const target *report, const target *target
     return mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: there is no such folder; make it first");
 }
 
-static mxd_result check_all(target *targets, uint32_t count, const mxd_session *session,
+static mxd_result check_all(target *targets, uint32_t count, const mxd_session *session, mxd_inputs *inputs,
                             const mxd_render_options *options, mxd_problems *problems)
 {
     mxd_result result = MXD_OK;
@@ -216,7 +216,7 @@ static mxd_result check_all(target *targets, uint32_t count, const mxd_session *
         if (targets[i].folder_bad)
             continue;
         mxd_result good = check_folder(&targets[i], problems);
-        result = first_of(result, good != MXD_OK ? good : check_inputs(&targets[i], session, options, problems));
+        result = first_of(result, good != MXD_OK ? good : check_inputs(&targets[i], inputs, options, problems));
     }
     if (result == MXD_OK && count > 0 && !targets[count - 1].deliverable)
         result = check_report_folder(&targets[count - 1], targets, count, problems);
@@ -246,7 +246,8 @@ mxd_result mxd_targets_check(const mxd_graph *graph, const mxd_render_options *o
 {
     uint32_t count = 0, per_output = 1 + graph->stems_per_layout;
     target *targets = calloc((size_t)graph->num_outputs * per_output + 1u, sizeof *targets);
-    bool good = targets != NULL;
+    mxd_inputs *inputs = mxd_inputs_create(graph->session);
+    bool good = targets && inputs;
     for (uint32_t i = 0; good && i < graph->num_outputs * per_output; i++)
         good = set_target(&targets[count++], graph, &graph->outputs[i / per_output], i % per_output, options,
                           num_frames);
@@ -254,12 +255,13 @@ mxd_result mxd_targets_check(const mxd_graph *graph, const mxd_render_options *o
         targets[count].path = strdup(options->report);
         good = targets[count++].path != NULL;
     }
-    mxd_result result = good ? check_all(targets, count, graph->session, options, problems) : MXD_ERROR_MEMORY;
+    mxd_result result = good ? check_all(targets, count, graph->session, inputs, options, problems) : MXD_ERROR_MEMORY;
     for (uint32_t i = 0; i < count; i++) {
         free(targets[i].path);
         free(targets[i].folder);
         free(targets[i].real);
     }
     free(targets);
+    mxd_inputs_destroy(inputs);
     return result;
 }
