@@ -489,6 +489,13 @@ class Cli(unittest.TestCase):
         self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
         self.assert_nothing_written()
 
+    def test_stems_of_floats_need_no_room_for_silence(self):
+        disk = os.statvfs(self.folder)
+        length_s = min(0.4 * disk.f_bavail * disk.f_frsize / (48000 * 4), 3e7)
+        path = self.write({**self.many(4), "length_s": length_s})
+        done = self.run_it("check", path, "--stems", "--backend", "cpu")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_folder_of_stems_is_told_once(self):
         with open(self.path("out.stems"), "w"):
             pass

@@ -235,8 +235,9 @@ static bool set_target(target *t, const mxd_graph *graph, const mxd_output *outp
     *t = (target){.deliverable = d, .stem = stem ? stem->strip : NULL};
     t->path = stem ? mxd_stem_path(graph->session, d, stem->strip, number, graph->stems_per_layout, options->output_dir)
                    : mxd_output_path(graph->session, d, options->output_dir);
-    bool silent = stem && stem->mix == MXD_NO_INDEX; /* not stored, where the disk knows holes */
-    if (d->format != MXD_FORMAT_FLAC && !silent) /* how much FLAC packs nobody knows before */
+    /* A stem's silence is not stored, where the disk knows holes; of integers only what never sounds is silent. */
+    bool has_holes = stem && (stem->mix == MXD_NO_INDEX || d->bit_depth == 32);
+    if (d->format != MXD_FORMAT_FLAC && !has_holes) /* how much FLAC packs nobody knows before */
         t->num_bytes = num_frames * d->layout->num_channels * (d->bit_depth / 8);
     return t->path != NULL;
 }
