@@ -142,8 +142,10 @@ static mxd_result make_folders(mxd_audio_writer *writer)
                                   "cannot be written: '%s' is a file where a folder should be", folder);
             else if (!exists)
                 result = mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: making folder '%s': %s",
-                                  folder, error == EACCES ? "no permission" : error == EEXIST
-                                  ? "a link that leads nowhere bears its name" : strerror(error));
+                                  folder,
+                                  error == EACCES   ? "no permission"
+                                  : error == EEXIST ? "a link that leads nowhere bears its name"
+                                                    : strerror(error));
         }
         *slash = '/';
     }
