@@ -38,7 +38,7 @@ uint64_t mxd_audio_frames_at(uint64_t num_frames, uint32_t file_rate, uint32_t s
 typedef struct mxd_audio_reader mxd_audio_reader;
 
 /*
- * Opens path for reading from frame first_frame (at sample_rate) on. Where the
+ * Opens path for reading from frame first_frame (at sample_rate, 0 = the file's own) on. Where the
  * rates differ, libsoxr at very-high quality; frame n of the stream lies at
  * n / sample_rate seconds of the file whatever first_frame is, and two readers
  * that start at different frames agree within float rounding.
@@ -118,7 +118,7 @@ mxd_result mxd_audio_writer_commit(mxd_audio_writer *writer);
 uint64_t mxd_audio_writer_clipped(const mxd_audio_writer *writer, uint64_t *first_frame);
 /* Highest magnitude given so far, before dither and clipping. */
 double mxd_audio_writer_peak(const mxd_audio_writer *writer);
-/* Removes the temporary file unless committed. Accepts NULL. */
+/* Unless committed, removes the temporary file, and the folders made for it that are empty. Accepts NULL. */
 void mxd_audio_writer_close(mxd_audio_writer *writer);
 
 #endif

@@ -136,10 +136,12 @@ static mxd_result check_info(const SF_INFO *info, const mxd_audio_header *found,
         return complain(problems, place, path, "has %d channels; 1 to %d can be read", info->channels,
                         MXD_AUDIO_MAX_CHANNELS);
     if (info->samplerate < MIN_RATE_HZ || info->samplerate > MAX_RATE_HZ)
-        return complain(problems, place, path, "has a sample rate of %d Hz; %d to %d can be read", info->samplerate,
-                        MIN_RATE_HZ, MAX_RATE_HZ);
+        return complain(problems, place, path, "has a sample rate of %u Hz; %d to %d can be read",
+                        (unsigned)info->samplerate, MIN_RATE_HZ, MAX_RATE_HZ);
     if (found->data_held < found->data_promised) {
         uint64_t size = found->bytes_per_frame;
+        if (size && found->data_promised / size == found->data_held / size) /* a part of a frame is missing */
+            size = 0;
         return complain(problems, place, path,
                         "is truncated: its header promises %" PRIu64 " %s, the file holds %" PRIu64
                         " (samples begin at byte %" PRIu64 ")",
@@ -514,6 +516,8 @@ mxd_result mxd_audio_reader_open(const char *path, uint32_t sample_rate, uint64_
     status = prepare_decoding(reader);
     if (status)
         goto fail;
+    if (sample_rate == 0)
+        sample_rate = reader->info.sample_rate;
     uint64_t length = mxd_audio_frames_at(reader->info.num_frames, reader->info.sample_rate, sample_rate);
     reader->frames_left = first_frame < length ? length - first_frame : 0;
     if (reader->frames_left && reader->info.sample_rate != sample_rate)
@@ -599,6 +603,9 @@ mxd_result mxd_audio_load(const char *path, uint32_t sample_rate, uint64_t max_f
     if (!all)
         return out_of_memory(problems, path);
     result = mxd_audio_reader_open(path, rate, 0, MXD_NON_FINITE_ERROR, problems, &reader);
+    if (!result && (reader->info.num_channels != info->num_channels || reader->info.num_frames != info->num_frames ||
+                    reader->info.sample_rate != info->sample_rate))
+        result = complain(problems, place, path, "changed while it was being opened; try again");
     for (uint64_t done = 0; !result && done < num_frames;) {
         float *channels[MXD_AUDIO_MAX_CHANNELS];
         for (uint32_t channel = 0; channel < info->num_channels; channel++)

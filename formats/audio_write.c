@@ -33,6 +33,7 @@ enum {
 struct mxd_audio_writer {
     char *path;
     char *temporary;          /* NULL while there is no such file */
+    uint32_t num_new_folders; /* made for it: the last ones of the path */
     mxd_problems *problems;
     mxd_file_format format;
     const mxd_layout *layout;
@@ -119,18 +120,21 @@ static sf_count_t virtual_tell(void *user)
 
 /* ---- Names --------------------------------------------------------------- */
 
-/* Makes every missing folder of path's. */
-static mxd_result make_folders(const char *path, mxd_problems *problems)
+/* Makes every missing folder of the path. */
+static mxd_result make_folders(mxd_audio_writer *writer)
 {
-    const mxd_place place = at(path);
-    char *folder = strdup(path);
+    mxd_problems *problems = writer->problems;
+    const mxd_place place = at(writer->path);
+    char *folder = strdup(writer->path);
     if (!folder)
         return mxd_fail(problems, MXD_ERROR_MEMORY, &place, "memory ran out");
     mxd_result result = MXD_OK;
     for (char *slash = strchr(folder + 1, '/'); slash && !result; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         struct stat status;
-        if (mkdir(folder, 0777) != 0) {
+        if (mkdir(folder, 0777) == 0) {
+            writer->num_new_folders++;
+        } else {
             int error = errno; /* for a folder that is there some systems say EACCES or EROFS before EEXIST */
             bool exists = stat(folder, &status) == 0;
             if (exists && !S_ISDIR(status.st_mode))
@@ -138,12 +142,24 @@ static mxd_result make_folders(const char *path, mxd_problems *problems)
                                   "cannot be written: '%s' is a file where a folder should be", folder);
             else if (!exists)
                 result = mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: making folder '%s': %s",
-                                  folder, error == EACCES ? "no permission" : strerror(error));
+                                  folder,
+                                  error == EACCES   ? "no permission"
+                                  : error == EEXIST ? "a link that leads nowhere bears its name"
+                                                    : strerror(error));
         }
         *slash = '/';
     }
     free(folder);
     return result;
+}
+
+/* Removes those again, unless something else has come to lie there. */
+static void remove_folders(mxd_audio_writer *writer)
+{
+    for (char *slash; writer->num_new_folders > 0 && (slash = strrchr(writer->path, '/'));) {
+        *slash = '\0';
+        writer->num_new_folders -= rmdir(writer->path) == 0; /* fails for the "." of "a/./b" */
+    }
 }
 
 /* The rename at the end would replace whatever bears the name: only a regular file may be. */
@@ -355,7 +371,7 @@ mxd_result mxd_audio_writer_open(const mxd_audio_writer_params *params, mxd_prob
     }
     if ((status = choose_channels(writer, params)) != MXD_OK ||
         (status = mxd_audio_check_target(params->path, problems)) != MXD_OK ||
-        (status = make_folders(params->path, problems)) != MXD_OK || (status = open_temporary(writer)) != MXD_OK)
+        (status = make_folders(writer)) != MXD_OK || (status = open_temporary(writer)) != MXD_OK)
         goto fail;
     status = params->format == MXD_FORMAT_FLAC ? open_flac(writer) : write_wave_header(writer);
     if (status)
@@ -607,6 +623,8 @@ void mxd_audio_writer_close(mxd_audio_writer *writer)
         close(writer->file);
     if (writer->temporary && !writer->committed)
         unlink(writer->temporary);
+    if (writer->path && !writer->committed)
+        remove_folders(writer);
     free(writer->temporary);
     free(writer->path);
     free(writer);

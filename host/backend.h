@@ -205,6 +205,12 @@ typedef enum mxd_sample_format {
     MXD_SAMPLES_S32,
 } mxd_sample_format;
 
+/* Bytes of one sample. */
+static inline uint32_t mxd_sample_bytes(mxd_sample_format format)
+{
+    return format == MXD_SAMPLES_S16 ? 2 : format == MXD_SAMPLES_S24 ? 3 : 4;
+}
+
 /*
  * A lane filled from one channel of interleaved frames, as files hold them; they
  * travel packed and are unpacked where the lanes are. Uploads that name the same

@@ -3,15 +3,6 @@
 
 #include <stdlib.h>
 
-uint32_t mxd_sample_bytes(mxd_sample_format format)
-{
-    switch (format) {
-    case MXD_SAMPLES_S16: return 2;
-    case MXD_SAMPLES_S24: return 3;
-    default: return 4;
-    }
-}
-
 static int compare_numbers(uintptr_t a, uintptr_t b)
 {
     return (a > b) - (a < b);

@@ -7,9 +7,6 @@
 
 #include "backend.h"
 
-/* Bytes of one sample. */
-uint32_t mxd_sample_bytes(mxd_sample_format format);
-
 /*
  * Writes a pointer to each upload to order: those of the same frames side by
  * side, silent ones last. Returns how many are not silent.

@@ -105,6 +105,11 @@ class Cli(unittest.TestCase):
             else:
                 self.assertAlmostEqual(reported[key], measured[key], delta=0.01, msg=key)
 
+    def test_report_into_a_folder_that_the_render_makes(self):
+        done = self.render(session(), "--output-dir", self.path("new/out"), "--report", self.path("new/out/report.json"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(os.listdir(self.path("new/out"))), ["out.wav", "report.json"])
+
     def many(self, count):
         tracks = [{"name": f"T{i}", "clips": [{"file": "tone.wav"}], "fader_db": -40} for i in range(count)]
         return session(tracks=tracks, deliverables=[{"file": "out.wav", "layout": "mono", "bit_depth": 32}])
@@ -141,6 +146,9 @@ class Cli(unittest.TestCase):
         done = self.render(self.many(60), "--stems", preexec_fn=limit(64, 512))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(len(os.listdir(self.path("out.stems"))), 60)
+        done = self.run_it("null-test", self.write(self.many(200)), "--backend", "cpu", "--block-size", "1024",
+                           preexec_fn=limit(64, 512))
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_progress_json(self):
         done = self.render(session(), "--progress", "json", "--block-size", "1024")
@@ -513,6 +521,33 @@ class Cli(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("out.wav", done.stderr)
         self.assert_nothing_written()
+        done = self.render(self.many(20), "--stems", "--threads", "1", preexec_fn=small_files)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assert_nothing_written()
+
+    def test_stems_of_floats_need_no_room_for_silence(self):
+        disk = os.statvfs(self.folder)
+        length_s = min(0.4 * disk.f_bavail * disk.f_frsize / (48000 * 4), 3e7)
+        path = self.write({**self.many(4), "length_s": length_s})
+        done = self.run_it("check", path, "--stems", "--backend", "cpu")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_folder_of_stems_is_told_once(self):
+        with open(self.path("out.stems"), "w"):
+            pass
+        done = self.render(self.many(20), "--stems")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertIn("is a file where a folder should be", done.stderr)
+        os.remove(self.path("out.stems"))
+        os.symlink("nowhere/at/all", self.path("out.stems"))
+        done = self.render(self.many(20), "--stems")
+        self.assertIn("a link that leads nowhere", done.stderr)
+        os.remove(self.path("out.stems"))
+        os.makedirs(self.path("out.stems/01 T0.wav"))
+        done = self.render(self.many(2), "--stems")
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertIn("it is a folder", done.stderr)
 
     def test_unwritable_folder(self):
         with open(self.path("bad.wav"), "w") as file:

@@ -339,6 +339,7 @@ static void test_cancel_leaves_nothing(void **state)
                                         .is_cancelled = third_time, .user = &count};
     assert_int_equal(fixture_render(f, layouts, &options), MXD_ERROR_CANCELLED);
     assert_int_not_equal(access(fixture_path(f, "wide.stems"), F_OK), 0);
+    assert_int_not_equal(access(fixture_path(f, "sub"), F_OK), 0);
     /* A folder that was there stays, with what was in it. */
     assert_int_equal(mkdir(fixture_path(f, "wide.stems"), 0777), 0);
     fixture_text(f, "wide.stems/01 Pan.wav", "the old file");

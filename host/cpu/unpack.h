@@ -11,12 +11,6 @@ typedef struct mxd_unpack_lane {
     double gain;
 } mxd_unpack_lane;
 
-/* Bytes of one sample. */
-static inline uint32_t mxd_sample_bytes(mxd_sample_format format)
-{
-    return format == MXD_SAMPLES_S16 ? 2 : format == MXD_SAMPLES_S24 ? 3 : 4;
-}
-
 /*
  * Writes num_frames samples into each lane: the file's number / 2^(bits - 1), rounded to float where it has more bits
  * than that (S32), times gain, rounded again. Nothing beyond the span is read; it may lie at any address. A variant's

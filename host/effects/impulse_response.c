@@ -2,6 +2,7 @@
 #include "impulse_response.h"
 
 #include "../../formats/audio_file.h"
+#include "../../formats/non_finite.h"
 #include "../threads.h"
 
 #include <math.h>
@@ -63,23 +64,11 @@ static mxd_impulse_response *wrap(float *samples, uint32_t num_channels, uint32_
     return response;
 }
 
-/* Whether all are finite: no exponent is all ones. */
-static bool all_finite(const float *samples, size_t num_samples)
-{
-    uint32_t found = 0;
-    for (size_t i = 0; i < num_samples; i++) {
-        uint32_t bits;
-        memcpy(&bits, &samples[i], sizeof bits);
-        found |= (bits & 0x7f800000u) == 0x7f800000u;
-    }
-    return !found;
-}
-
 /* Whether all samples are finite; says where the first is that is not. */
 static bool check_finite(const char *name, const float *samples, uint32_t num_channels, uint32_t num_frames,
                          uint32_t sample_rate, const mxd_place *place, mxd_problems *problems)
 {
-    if (all_finite(samples, (size_t)num_channels * num_frames))
+    if (!mxd_any_non_finite(samples, (size_t)num_channels * num_frames))
         return true;
     uint32_t n = 0, c = 0;
     while (isfinite(samples[(size_t)c * num_frames + n]))

@@ -281,21 +281,20 @@ mxd_result mxd_measure_file(const char *path, const char *layout_name, uint32_t 
     mxd_meter *meter = NULL;
     *result = NULL;
 
-    mxd_result status = mxd_audio_probe(path, NULL, problems, &info);
+    mxd_result status = mxd_audio_reader_open(path, 0, 0, MXD_NON_FINITE_ERROR, problems, &q.reader);
     if (status != MXD_OK)
         return status;
+    info = *mxd_audio_reader_info(q.reader);
     status = choose_layout(path, layout_name, &info, problems, &layout);
     if (status != MXD_OK)
-        return status;
-    if (info.sample_rate < 8000 || info.sample_rate > 384000)
-        return mxd_fail(problems, MXD_ERROR_UNSUPPORTED, &place,
-                        "has a sample rate of %u Hz; loudness can be measured from 8000 to 384000 Hz",
-                        info.sample_rate);
-    choose_order(layout, &info, order);
-
-    status = mxd_audio_reader_open(path, info.sample_rate, 0, MXD_NON_FINITE_ERROR, problems, &q.reader);
-    if (status != MXD_OK)
         goto fail;
+    if (info.sample_rate < 8000 || info.sample_rate > 384000) {
+        status = mxd_fail(problems, MXD_ERROR_UNSUPPORTED, &place,
+                          "has a sample rate of %u Hz; loudness can be measured from 8000 to 384000 Hz",
+                          info.sample_rate);
+        goto fail;
+    }
+    choose_order(layout, &info, order);
     q.num_channels = info.num_channels;
     q.num_frames = info.num_frames;
     uint32_t block_frames = (info.sample_rate + 5) / 10; /* the meter's */

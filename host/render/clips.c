@@ -11,7 +11,6 @@
 #include "clips.h"
 
 #include "../../formats/audio_file.h"
-#include "../cpu/unpack.h"
 #include "../graph/envelope.h"
 
 #include <math.h>
@@ -210,8 +209,10 @@ static mxd_result move_to(mxd_clip_player *player, sounding *to, uint64_t positi
         /* The session was checked some time ago. */
         const mxd_audio_info *info = mxd_audio_reader_info(to->reader);
         const mxd_place place = {.file = clip->file};
-        if (info->num_channels != clip->file_channels || info->sample_rate != clip->file_rate)
-            return mxd_fail(player->problems, MXD_ERROR_FILE, &place, "has changed since the session was checked");
+        if (info->num_channels != clip->file_channels || info->sample_rate != clip->file_rate ||
+            info->num_frames < clip->file_frames)
+            return mxd_fail(player->problems, MXD_ERROR_FILE, &place,
+                            "has changed since the session was checked: render again once nothing writes to it");
     }
     while (to->position < position) {
         uint64_t gap = position - to->position;

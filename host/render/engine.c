@@ -5,6 +5,7 @@
 #include "../threads.h"
 #include "clips.h"
 #include "engine_plan.h"
+#include "file_limit.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -325,8 +326,10 @@ mxd_result mxd_engine_create(const mxd_session *session, const mxd_render_option
         result = set_range(engine, options);
     if (result == MXD_OK)
         result = make_buffers(engine);
-    if (result == MXD_OK)
+    if (result == MXD_OK) {
+        (void)mxd_file_limit_raise(engine->plan.graph, 0, NULL); /* the decoder opens clips right away */
         result = start_decoder(engine, options->num_threads);
+    }
     if (result != MXD_OK) {
         mxd_engine_destroy(engine);
         return result;

@@ -52,6 +52,8 @@ static void encode_file(void *user, uint32_t index, uint32_t thread)
     encode_job *job = user;
     encoder *e = job->encoder;
     mxd_result result;
+    if (job->result != MXD_OK) /* one message of a full disk, not one a file */
+        return;
     if (index < e->num_files)
         result = mxd_output_file_measure(&e->files[index], job->block);
     else if (index < 2 * e->num_files)
@@ -269,11 +271,12 @@ static mxd_result open_files(encoder *e, const mxd_session *session, const mxd_r
     return result;
 }
 
+/* Last opened first: whoever made a folder finds it empty. */
 static void close_files(encoder *e)
 {
     for (uint32_t i = e->num_stems; i-- > 0;)
         mxd_stem_file_close(&e->stems[i]);
-    for (uint32_t i = 0; i < e->num_files; i++)
+    for (uint32_t i = e->num_files; i-- > 0;)
         mxd_output_file_close(&e->files[i]);
     free(e->stems);
     free(e->files);
@@ -286,6 +289,8 @@ static void finish_file(void *user, uint32_t index, uint32_t thread)
     (void)thread;
     encode_job *job = user;
     const encoder *e = job->encoder;
+    if (job->result != MXD_OK)
+        return;
     mxd_result result = mxd_audio_writer_finish(index < e->num_files ? e->files[index].writer
                                                                      : e->stems[index - e->num_files].writer);
     if (result != MXD_OK)
@@ -303,7 +308,7 @@ static mxd_result finish_files(encoder *e, const mxd_render_options *options, co
     for (uint32_t i = 0; i < e->num_files && result == MXD_OK; i++)
         result = mxd_audio_writer_commit(e->files[i].writer);
     for (uint32_t i = 0; i < e->num_stems && result == MXD_OK; i++)
-        result = mxd_stem_file_commit(&e->stems[i]);
+        result = mxd_audio_writer_commit(e->stems[i].writer);
     return result;
 }
 

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Bytes kept of a strip's name: with number and extension well below the 255 of file systems. */
 #define MAX_NAME_BYTES 160
@@ -49,17 +47,6 @@ char *mxd_stem_path(const mxd_session *session, const mxd_deliverable *deliverab
     return path;
 }
 
-/* The folder of path, if it is not there yet; to be freed. */
-static char *missing_folder(const char *path)
-{
-    struct stat status;
-    char *folder = strndup(path, (size_t)(strrchr(path, '/') - path));
-    if (folder && stat(folder, &status) != 0)
-        return folder;
-    free(folder);
-    return NULL;
-}
-
 mxd_result mxd_stem_file_open(mxd_stem_file *file, const mxd_graph *graph, const mxd_output *output, uint32_t number,
                               const char *output_dir, mxd_problems *problems)
 {
@@ -69,7 +56,6 @@ mxd_result mxd_stem_file_open(mxd_stem_file *file, const mxd_graph *graph, const
     file->path = mxd_stem_path(graph->session, deliverable, stem->strip, number, graph->stems_per_layout, output_dir);
     if (!file->path)
         return MXD_ERROR_MEMORY;
-    file->new_folder = missing_folder(file->path);
     const mxd_audio_writer_params params = {
         .path = file->path,
         .format = deliverable->format,
@@ -86,9 +72,6 @@ mxd_result mxd_stem_file_open(mxd_stem_file *file, const mxd_graph *graph, const
 void mxd_stem_file_close(mxd_stem_file *file)
 {
     mxd_audio_writer_close(file->writer);
-    if (file->new_folder && !file->committed)
-        rmdir(file->new_folder);
-    free(file->new_folder);
     free(file->path);
     *file = (mxd_stem_file){0};
 }
@@ -106,13 +89,6 @@ mxd_result mxd_stem_file_write(mxd_stem_file *file, const mxd_engine_block *bloc
             channels[i] = block->outputs + (size_t)stem->outputs[i] * block->block_frames + block->begin;
     }
     return mxd_audio_writer_write(file->writer, channels, block->end - block->begin);
-}
-
-mxd_result mxd_stem_file_commit(mxd_stem_file *file)
-{
-    mxd_result result = mxd_audio_writer_commit(file->writer);
-    file->committed = result == MXD_OK;
-    return result;
 }
 
 void mxd_stem_file_describe(const mxd_stem_file *file, double rate, mxd_stem_result *result)

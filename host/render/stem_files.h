@@ -14,8 +14,6 @@ typedef struct mxd_stem_file {
     uint32_t index;           /* of the stem in graph->stems */
     const mxd_deliverable *deliverable;
     char *path;
-    char *new_folder;         /* made for this file: to be removed if nothing is committed; or NULL */
-    bool committed;
     mxd_audio_writer *writer;
 } mxd_stem_file;
 
@@ -29,15 +27,10 @@ char *mxd_stem_path(const mxd_session *session, const mxd_deliverable *deliverab
 /* The number-th stem (from 1) of the graph's output. After a failure close it all the same. */
 mxd_result mxd_stem_file_open(mxd_stem_file *file, const mxd_graph *graph, const mxd_output *output, uint32_t number,
                               const char *output_dir, mxd_problems *problems);
-/*
- * Removes the unfinished file unless it was committed, and its folder if it is new and empty: close the files of a
- * deliverable last one first. Accepts a zeroed struct.
- */
+/* Removes the unfinished file unless it was committed. Accepts a zeroed struct. */
 void mxd_stem_file_close(mxd_stem_file *file);
 /* Writes begin..end of the block. zeros: block_frames of them. */
 mxd_result mxd_stem_file_write(mxd_stem_file *file, const mxd_engine_block *block, const float *zeros);
-/* Gives the finished file its name. */
-mxd_result mxd_stem_file_commit(mxd_stem_file *file);
 /* result->name and file are copies to be freed; NULL when memory ran out. rate in Hz. */
 void mxd_stem_file_describe(const mxd_stem_file *file, double rate, mxd_stem_result *result);
 

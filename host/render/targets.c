@@ -25,6 +25,7 @@ typedef struct target {
     char *folder;                       /* that is there, without links */
     char *real;                         /* folder and the rest */
     bool folder_missing;                /* there are folders to be made */
+    bool folder_bad;                    /* none can be written into */
     uint64_t num_bytes;                 /* at least; 0 = cannot be told */
     dev_t disk;
 } target;
@@ -72,12 +73,10 @@ static mxd_result check_folder(target *t, mxd_problems *problems)
     struct stat status;
     if (!resolve(t, &obstacle))
         result = mxd_fail(problems, MXD_ERROR_MEMORY, &place, "memory ran out while outputs were being checked");
-    else if (obstacle)
+    else if ((t->folder_bad = obstacle))
         result = mxd_fail(problems, MXD_ERROR_WRITE, &place,
                           "cannot be written: '%s' is a file where a folder should be", obstacle);
-    else if (!t->deliverable && t->folder_missing)
-        result = mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: there is no such folder");
-    else if (access(t->folder, W_OK | X_OK) != 0)
+    else if ((t->folder_bad = access(t->folder, W_OK | X_OK) != 0))
         result = mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: folder '%s': %s", t->folder,
                           errno == EACCES ? "no permission to write into it" : strerror(errno));
     else
@@ -89,13 +88,13 @@ static mxd_result check_folder(target *t, mxd_problems *problems)
 }
 
 /* Files that the session reads. Where no option moved the output, loading the session has told. */
-static mxd_result check_inputs(const target *t, const mxd_session *session, const mxd_render_options *options,
+static mxd_result check_inputs(const target *t, mxd_inputs *inputs, const mxd_render_options *options,
                                mxd_problems *problems)
 {
     const mxd_place place = {.file = t->path};
     if (t->deliverable && !t->stem && !options->output_dir)
         return MXD_OK;
-    mxd_result result = mxd_session_check_overwrite(session, t->path, t->path, &place, problems);
+    mxd_result result = mxd_inputs_check_overwrite(inputs, t->path, t->path, &place, problems);
     return result == MXD_ERROR_INVALID ? MXD_ERROR_ARGUMENT : result;
 }
 
@@ -191,14 +190,36 @@ static mxd_result check_pairs(const target *targets, uint32_t count, const mxd_s
     return result;
 }
 
-static mxd_result check_all(target *targets, uint32_t count, const mxd_session *session,
+/* Folders are made for deliverables; a report, which is written after them, goes into one that is or will be there. */
+static mxd_result check_report_folder(const target *report, const target *targets, uint32_t count,
+                                      mxd_problems *problems)
+{
+    const mxd_place place = {.file = report->path};
+    if (!report->folder_missing || !report->real)
+        return MXD_OK;
+    size_t length = (size_t)(strrchr(report->real, '/') - report->real) + 1;
+    for (uint32_t i = 0; i < count; i++)
+        if (targets[i].deliverable && targets[i].real && strncmp(targets[i].real, report->real, length) == 0)
+            return MXD_OK;
+    return mxd_fail(problems, MXD_ERROR_WRITE, &place, "cannot be written: there is no such folder; make it first");
+}
+
+static mxd_result check_all(target *targets, uint32_t count, const mxd_session *session, mxd_inputs *inputs,
                             const mxd_render_options *options, mxd_problems *problems)
 {
     mxd_result result = MXD_OK;
-    for (uint32_t i = 0; i < count; i++)
-        result = first_of(result, check_folder(&targets[i], problems));
-    for (uint32_t i = 0; i < count; i++)
-        result = first_of(result, check_inputs(&targets[i], session, options, problems));
+    for (uint32_t i = 0; i < count; i++) {
+        const target *before = i > 0 ? &targets[i - 1] : NULL;
+        /* All stems of a deliverable lie in one folder: what is wrong with it is told once. */
+        targets[i].folder_bad = targets[i].stem && before->stem && before->deliverable == targets[i].deliverable &&
+                                before->folder_bad;
+        if (targets[i].folder_bad)
+            continue;
+        mxd_result good = check_folder(&targets[i], problems);
+        result = first_of(result, good != MXD_OK ? good : check_inputs(&targets[i], inputs, options, problems));
+    }
+    if (result == MXD_OK && count > 0 && !targets[count - 1].deliverable)
+        result = check_report_folder(&targets[count - 1], targets, count, problems);
     result = first_of(result, check_pairs(targets, count, session, options, problems));
     for (uint32_t i = 0; i < count && result == MXD_OK; i++)
         result = check_room(targets, count, i, problems);
@@ -214,8 +235,9 @@ static bool set_target(target *t, const mxd_graph *graph, const mxd_output *outp
     *t = (target){.deliverable = d, .stem = stem ? stem->strip : NULL};
     t->path = stem ? mxd_stem_path(graph->session, d, stem->strip, number, graph->stems_per_layout, options->output_dir)
                    : mxd_output_path(graph->session, d, options->output_dir);
-    bool silent = stem && stem->mix == MXD_NO_INDEX; /* not stored, where the disk knows holes */
-    if (d->format != MXD_FORMAT_FLAC && !silent) /* how much FLAC packs nobody knows before */
+    /* A stem's silence is not stored, where the disk knows holes; of integers only what never sounds is silent. */
+    bool has_holes = stem && (stem->mix == MXD_NO_INDEX || d->bit_depth == 32);
+    if (d->format != MXD_FORMAT_FLAC && !has_holes) /* how much FLAC packs nobody knows before */
         t->num_bytes = num_frames * d->layout->num_channels * (d->bit_depth / 8);
     return t->path != NULL;
 }
@@ -225,7 +247,8 @@ mxd_result mxd_targets_check(const mxd_graph *graph, const mxd_render_options *o
 {
     uint32_t count = 0, per_output = 1 + graph->stems_per_layout;
     target *targets = calloc((size_t)graph->num_outputs * per_output + 1u, sizeof *targets);
-    bool good = targets != NULL;
+    mxd_inputs *inputs = mxd_inputs_create(graph->session);
+    bool good = targets && inputs;
     for (uint32_t i = 0; good && i < graph->num_outputs * per_output; i++)
         good = set_target(&targets[count++], graph, &graph->outputs[i / per_output], i % per_output, options,
                           num_frames);
@@ -233,12 +256,13 @@ mxd_result mxd_targets_check(const mxd_graph *graph, const mxd_render_options *o
         targets[count].path = strdup(options->report);
         good = targets[count++].path != NULL;
     }
-    mxd_result result = good ? check_all(targets, count, graph->session, options, problems) : MXD_ERROR_MEMORY;
+    mxd_result result = good ? check_all(targets, count, graph->session, inputs, options, problems) : MXD_ERROR_MEMORY;
     for (uint32_t i = 0; i < count; i++) {
         free(targets[i].path);
         free(targets[i].folder);
         free(targets[i].real);
     }
     free(targets);
+    mxd_inputs_destroy(inputs);
     return result;
 }

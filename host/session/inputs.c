@@ -6,21 +6,61 @@
 
 #include "../effects/effect.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static bool same_file(const struct stat *a, const struct stat *b)
+typedef struct input {
+    dev_t device;
+    ino_t inode;
+    bool is_clip;      /* else an insert's */
+    const char *whose; /* the session's string: name of the strip or deliverable; NULL = the session file itself */
+} input;
+
+struct mxd_inputs {
+    const mxd_session *session;
+    bool listed;
+    input *items; /* sorted once they are listed */
+    size_t count, capacity;
+};
+
+mxd_inputs *mxd_inputs_create(const mxd_session *session)
 {
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+    mxd_inputs *inputs = calloc(1, sizeof *inputs);
+    if (inputs)
+        inputs->session = session;
+    return inputs;
 }
 
-static bool is_file(const char *path, const struct stat *status)
+void mxd_inputs_destroy(mxd_inputs *inputs)
 {
-    struct stat other;
-    return path && stat(path, &other) == 0 && same_file(&other, status);
+    if (!inputs)
+        return;
+    free(inputs->items);
+    free(inputs);
 }
 
-static bool plays(const mxd_track *track, const struct stat *status)
+/* ---- The list ------------------------------------------------------------ */
+
+/* A file that is not there cannot be overwritten. False: memory ran out. */
+static bool add(mxd_inputs *inputs, const char *path, bool is_clip, const char *whose)
+{
+    struct stat status;
+    if (!path || stat(path, &status) != 0)
+        return true;
+    if (inputs->count == inputs->capacity) {
+        size_t capacity = inputs->capacity ? 2 * inputs->capacity : 64;
+        input *items = realloc(inputs->items, capacity * sizeof *items);
+        if (!items)
+            return false;
+        inputs->items = items;
+        inputs->capacity = capacity;
+    }
+    inputs->items[inputs->count++] = (input){status.st_dev, status.st_ino, is_clip, whose};
+    return true;
+}
+
+static bool add_clips(mxd_inputs *inputs, const mxd_track *track)
 {
     const char *last = "";
     for (uint32_t i = 0; i < track->num_clips; i++) {
@@ -29,55 +69,72 @@ static bool plays(const mxd_track *track, const struct stat *status)
         if (!file || strcmp(file, last) == 0)
             continue;
         last = file;
-        if (is_file(file, status))
-            return true;
+        if (!add(inputs, file, true, track->strip.name))
+            return false;
     }
-    return false;
+    return true;
 }
 
-static bool inserts_read(const mxd_insert *inserts, uint32_t num_inserts, const struct stat *status)
+static bool add_inserts(mxd_inputs *inputs, const mxd_insert *inserts, uint32_t num_inserts, const char *whose)
 {
     for (uint32_t i = 0; i < num_inserts; i++) {
         const mxd_effect *effect = inserts[i].effect;
-        if (effect && effect->input_file && is_file(effect->input_file(inserts[i].params), status))
-            return true;
+        if (effect && effect->input_file && !add(inputs, effect->input_file(inserts[i].params), false, whose))
+            return false;
     }
-    return false;
+    return true;
 }
 
-static mxd_result refuse(const char *name, const char *verb, const char *whose, const mxd_place *place,
-                         mxd_problems *problems)
+static int compare_inputs(const void *a, const void *b)
 {
-    return mxd_fail(problems, MXD_ERROR_INVALID, place, "\"%.200s\" would overwrite a file that %s \"%.80s\" %s", name,
-                    strcmp(verb, "plays") == 0 ? "the track" : "an insert of", whose, verb);
+    const input *x = a, *y = b;
+    int order = (x->device > y->device) - (x->device < y->device);
+    return order ? order : (x->inode > y->inode) - (x->inode < y->inode);
 }
 
-mxd_result mxd_session_check_overwrite(const mxd_session *session, const char *path, const char *name,
-                                       const mxd_place *place, mxd_problems *problems)
+static bool list(mxd_inputs *inputs)
+{
+    const mxd_session *session = inputs->session;
+    inputs->count = 0;
+    bool good = add(inputs, session->file, false, NULL);
+    for (uint32_t i = 0; good && i < session->num_tracks; i++) {
+        const mxd_strip *strip = &session->tracks[i].strip;
+        good = add_clips(inputs, &session->tracks[i]) &&
+               add_inserts(inputs, strip->inserts, strip->num_inserts, strip->name);
+    }
+    for (uint32_t i = 0; good && i < session->num_buses; i++) {
+        const mxd_strip *strip = &session->buses[i].strip;
+        good = add_inserts(inputs, strip->inserts, strip->num_inserts, strip->name);
+    }
+    for (uint32_t i = 0; good && i < session->num_deliverables; i++) {
+        const mxd_deliverable *d = &session->deliverables[i];
+        good = add_inserts(inputs, d->inserts, d->num_inserts, d->file ? d->file : "");
+    }
+    if (inputs->count > 1)
+        qsort(inputs->items, inputs->count, sizeof *inputs->items, compare_inputs);
+    return good;
+}
+
+/* ---- Checking ------------------------------------------------------------ */
+
+mxd_result mxd_inputs_check_overwrite(mxd_inputs *inputs, const char *path, const char *name, const mxd_place *place,
+                                      mxd_problems *problems)
 {
     struct stat status;
     if (stat(path, &status) != 0)
         return MXD_OK;
     if (S_ISDIR(status.st_mode))
         return mxd_fail(problems, MXD_ERROR_INVALID, place, "\"%.200s\" is a folder", name);
-    if (is_file(session->file, &status))
+    inputs->listed = inputs->listed || list(inputs);
+    if (!inputs->listed)
+        return mxd_fail(problems, MXD_ERROR_MEMORY, place, "memory ran out while outputs were being checked");
+    const input wanted = {.device = status.st_dev, .inode = status.st_ino}, *found = NULL;
+    if (inputs->count > 0)
+        found = bsearch(&wanted, inputs->items, inputs->count, sizeof wanted, compare_inputs);
+    if (!found)
+        return MXD_OK;
+    if (!found->whose)
         return mxd_fail(problems, MXD_ERROR_INVALID, place, "\"%.200s\" would overwrite the session file", name);
-    for (uint32_t i = 0; i < session->num_tracks; i++) {
-        const mxd_track *track = &session->tracks[i];
-        if (plays(track, &status))
-            return refuse(name, "plays", track->strip.name, place, problems);
-        if (inserts_read(track->strip.inserts, track->strip.num_inserts, &status))
-            return refuse(name, "reads", track->strip.name, place, problems);
-    }
-    for (uint32_t i = 0; i < session->num_buses; i++) {
-        const mxd_strip *strip = &session->buses[i].strip;
-        if (inserts_read(strip->inserts, strip->num_inserts, &status))
-            return refuse(name, "reads", strip->name, place, problems);
-    }
-    for (uint32_t i = 0; i < session->num_deliverables; i++) {
-        const mxd_deliverable *d = &session->deliverables[i];
-        if (inserts_read(d->inserts, d->num_inserts, &status))
-            return refuse(name, "reads", d->file ? d->file : "", place, problems);
-    }
-    return MXD_OK;
+    return mxd_fail(problems, MXD_ERROR_INVALID, place, "\"%.200s\" would overwrite a file that %s \"%.80s\" %s", name,
+                    found->is_clip ? "the track" : "an insert of", found->whose, found->is_clip ? "plays" : "reads");
 }

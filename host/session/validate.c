@@ -223,7 +223,8 @@ static void check_output_files(validator *v)
     const mxd_session *session = v->session;
     uint32_t count = 0;
     output *outputs = calloc(session->num_deliverables + 1u, sizeof *outputs);
-    bool good = outputs != NULL;
+    mxd_inputs *inputs = mxd_inputs_create(session);
+    bool good = outputs && inputs;
     for (uint32_t i = 0; good && i < session->num_deliverables; i++) {
         const mxd_deliverable *d = &session->deliverables[i];
         if (!d->file)
@@ -234,8 +235,9 @@ static void check_output_files(validator *v)
         if (!good)
             break;
         const mxd_place place = mxd_session_place(session, &d->origin);
-        if (mxd_session_check_overwrite(session, outputs[count++].path, d->file, &place, v->problems) != MXD_OK)
-            v->result = MXD_ERROR_INVALID;
+        mxd_result result = mxd_inputs_check_overwrite(inputs, outputs[count++].path, d->file, &place, v->problems);
+        if (result != MXD_OK)
+            v->result = result;
     }
     if (!good)
         v->result = mxd_fail(v->problems, MXD_ERROR_MEMORY, NULL, "memory ran out while outputs were being checked");
@@ -252,6 +254,7 @@ static void check_output_files(validator *v)
     for (uint32_t i = 0; i < count; i++)
         free(outputs[i].path);
     free(outputs);
+    mxd_inputs_destroy(inputs);
 }
 
 /* ---- The whole ----------------------------------------------------------- */
