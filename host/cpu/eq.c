@@ -539,11 +539,10 @@ void MXD_CPU(mxd_eq_run)(cpu_eq *eq, mxd_threads *threads, const cpu_lanes *lane
             eq->running[num_running++] = eq->order[i];
     if (num_running == 0)
         return;
-    /* A group that is not full costs as much as a full one: enough groups for every thread, each round full. */
+    /* A group that is not full costs as much as a full one; but fewer chains side by side are longer ones. */
     uint32_t num_groups = (num_running + VEC_LANES - 1) / VEC_LANES;
-    num_groups = (num_groups + eq->num_threads - 1) / eq->num_threads * eq->num_threads;
-    if (num_groups > num_running)
-        num_groups = num_running;
+    if (num_running <= MAX_CHAINS)
+        num_groups = num_running < eq->num_threads ? num_running : eq->num_threads;
     eq_block block = {eq, lanes, num_frames, num_running, num_groups};
     mxd_threads_run(threads, num_groups, run_group_flushed, &block);
 }
