@@ -452,7 +452,7 @@ static bool write_chunk(mxd_audio_writer *writer, int32_t *chunk, uint32_t num_f
     return write_all(writer, chunk, num_samples * (writer->bit_depth / 8));
 }
 
-/* A tile of one channel: integers, or the floats' bits. samples NULL = silence. first_frame: of the tile, in the file. */
+/* A tile of one channel: integers, or the floats' bits. samples NULL = silence; first_frame: theirs in the file. */
 static mxd_result convert(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames,
                           uint64_t first_frame, int32_t *to)
 {

@@ -144,12 +144,12 @@ typedef struct cpu_transfer {
     const uint32_t *jobs;
 } cpu_transfer;
 
-/* Several lanes in a row that take channels of the same frames are one job: `jobs[index]` is where its first is. */
 static bool shares_frames(const mxd_upload *a, const mxd_upload *b)
 {
     return a->frames && a->frames == b->frames && a->format == b->format && a->num_channels == b->num_channels;
 }
 
+/* Several lanes in a row that take channels of the same frames are one job: `jobs[index]` is where its first is. */
 static uint32_t list_upload_jobs(const mxd_block *block, uint32_t *jobs)
 {
     uint32_t num_jobs = 0;
