@@ -8,6 +8,7 @@
  */
 #include "audio_file.h"
 #include "../host/cpu/variants.h"
+#include "../host/square.h"
 #include "wave_header.h"
 
 #include <errno.h>
@@ -467,20 +468,45 @@ static bool write_chunk(mxd_audio_writer *writer, int32_t *chunk, uint32_t num_f
     return write_all(writer, chunk, num_samples * (writer->bit_depth / 8));
 }
 
-/* A tile of one channel, to its place among the interleaved ones: integers, or the floats' bits. NULL = silence. */
-static void convert(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames,
-                    uint64_t first_frame, int32_t *to)
+/* A tile of one channel: integers, or the floats' bits. samples NULL = silence; first_frame: theirs in the file. */
+static mxd_result convert(mxd_audio_writer *writer, uint32_t channel, const float *samples, uint32_t num_frames,
+                          uint64_t first_frame, int32_t *to)
 {
-    int32_t tile[TILE_FRAMES], *words = writer->num_channels == 1 ? to : tile;
-    uint32_t stride = writer->num_channels;
-    if (!samples)
-        memset(words, 0, num_frames * sizeof *words);
-    else if (writer->bit_depth != 32)
-        quantize(writer, channel, samples, num_frames, first_frame, words);
+    if (!samples) {
+        memset(to, 0, num_frames * sizeof *to);
+        return MXD_OK;
+    }
+    mxd_result result = check_level(writer, channel, samples, first_frame, num_frames);
+    if (result)
+        return result;
+    if (writer->bit_depth != 32)
+        quantize(writer, channel, samples, num_frames, first_frame, to);
     else
-        memcpy(words, samples, num_frames * sizeof *words);
-    for (uint32_t i = 0; i < num_frames && words != to; i++)
-        to[(size_t)i * stride] = words[i];
+        memcpy(to, samples, num_frames * sizeof *to);
+    return MXD_OK;
+}
+
+MXD_DEFINE_TRANSPOSE(transpose_square, int32_t);
+
+static void interleave_one(const int32_t *samples, uint32_t num_frames, uint32_t stride, int32_t *restrict to)
+{
+    for (uint32_t i = 0; i < num_frames; i++)
+        to[(size_t)i * stride] = samples[i];
+}
+
+/* Tiles of num_tiles neighbouring channels to their places; stride: channels of a frame. */
+static void interleave(int32_t (*tiles)[TILE_FRAMES], uint32_t num_tiles, uint32_t num_frames, uint32_t stride,
+                       int32_t *to)
+{
+    uint32_t i = 0;
+    for (; num_tiles == MXD_SQUARE && i + MXD_SQUARE <= num_frames; i += MXD_SQUARE) {
+        const int32_t *const from[MXD_SQUARE] = {tiles[0] + i, tiles[1] + i, tiles[2] + i, tiles[3] + i};
+        int32_t *frame = to + (size_t)i * stride;
+        transpose_square(from, (int32_t *const[MXD_SQUARE]){frame, frame + stride, frame + 2 * stride,
+                                                            frame + 3 * stride});
+    }
+    for (uint32_t k = 0; k < num_tiles; k++)
+        interleave_one(tiles[k] + i, num_frames - i, stride, to + (size_t)i * stride + k);
 }
 
 /* Frames of silence on all channels: a hole, which disks do not store. FLAC has none, but packs silence to nothing. */
@@ -498,17 +524,22 @@ static bool skip(mxd_audio_writer *writer, uint32_t num_frames)
 static mxd_result convert_chunk(mxd_audio_writer *writer, const float *const *channels, uint32_t done,
                                 uint32_t num_frames, int32_t *chunk)
 {
+    int32_t tiles[MXD_SQUARE][TILE_FRAMES];
+    uint32_t stride = writer->num_channels;
     for (uint32_t tile = 0; tile < num_frames; tile += TILE_FRAMES) {
         uint32_t count = num_frames - tile < TILE_FRAMES ? num_frames - tile : TILE_FRAMES;
-        for (uint32_t i = 0; i < writer->num_channels; i++) {
-            uint32_t channel = writer->order[i];
-            const float *samples = channels[channel] ? channels[channel] + done + tile : NULL;
-            mxd_result result = samples ? check_level(writer, channel, samples, writer->num_frames + tile, count)
-                                        : MXD_OK;
-            if (result)
-                return result;
-            convert(writer, channel, samples, count, writer->num_frames + tile,
-                    chunk + (size_t)tile * writer->num_channels + i);
+        for (uint32_t i = 0, num_tiles; i < stride; i += num_tiles) {
+            num_tiles = stride - i < MXD_SQUARE ? stride - i : MXD_SQUARE;
+            for (uint32_t k = 0; k < num_tiles; k++) {
+                uint32_t channel = writer->order[i + k];
+                const float *samples = channels[channel] ? channels[channel] + done + tile : NULL;
+                int32_t *to = stride == 1 ? chunk + tile : tiles[k];
+                mxd_result result = convert(writer, channel, samples, count, writer->num_frames + tile, to);
+                if (result)
+                    return result;
+            }
+            if (stride > 1)
+                interleave(tiles, num_tiles, count, stride, chunk + (size_t)tile * stride + i);
         }
     }
     return MXD_OK;

@@ -18,10 +18,15 @@ const mxd_cpu_variant *mxd_cpu_get(uint32_t index)
     found[num_found++] = &mxd_cpu_variant_reference;
     found[num_found++] = &mxd_cpu_variant_baseline;
 #if defined __x86_64__
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    /* What compilers use of x86-64-v3 and -v4: a virtual machine may hide any of it. */
+    bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+              __builtin_cpu_supports("bmi2");
+    bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512cd");
+    if (v3)
         found[num_found++] = &mxd_cpu_variant_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd"))
+    if (v4)
         found[num_found++] = &mxd_cpu_variant_avx512;
 #endif
     return index < num_found ? found[index] : NULL;

@@ -209,7 +209,7 @@ static void test_many_tracks_to_many_loudspeakers(void **state)
     fixture *f = *state;
     char *json = malloc(TRACKS * 400 + 1000);
     assert_non_null(json);
-    size_t length = (size_t)sprintf(json, HEAD "\"length_s\": %.6f, \"tracks\": [", FRAMES / 48000.0);
+    size_t length = (size_t)sprintf(json, HEAD "\"length_s\": %.6f, \"tracks\": [", (double)FRAMES / 48000);
     for (int i = 0; i < TRACKS; i++)
         length += (size_t)sprintf(json + length, "%s{ \"name\": \"T%d\", " ONES ", \"fader_db\": -40, %s\"place\": { "
             "\"object\": { \"positions\": [ { \"time_s\": 0, \"azimuth_deg\": %d, \"elevation_deg\": %d }%s ] } } }",

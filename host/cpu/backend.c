@@ -35,16 +35,6 @@ typedef struct cpu_backend {
     mxd_backend_timing timings[NUM_TIMES];
 } cpu_backend;
 
-void *MXD_CPU(mxd_aligned_zeros)(size_t size)
-{
-    /* aligned_alloc wants a multiple of the alignment; never ask for nothing. */
-    size_t whole = (size / ALIGNMENT + 1) * ALIGNMENT;
-    void *memory = aligned_alloc(ALIGNMENT, whole);
-    if (memory)
-        memset(memory, 0, whole);
-    return memory;
-}
-
 static void add_time(cpu_backend *cpu, timing_index index, double start_s, uint64_t lane_frames)
 {
     cpu->timings[index].wall_s += mxd_clock_s() - start_s;
@@ -154,12 +144,12 @@ typedef struct cpu_transfer {
     const uint32_t *jobs;
 } cpu_transfer;
 
-/* Several lanes in a row that take channels of the same frames are one job: `jobs[index]` is where its first is. */
 static bool shares_frames(const mxd_upload *a, const mxd_upload *b)
 {
     return a->frames && a->frames == b->frames && a->format == b->format && a->num_channels == b->num_channels;
 }
 
+/* Several lanes in a row that take channels of the same frames are one job: `jobs[index]` is where its first is. */
 static uint32_t list_upload_jobs(const mxd_block *block, uint32_t *jobs)
 {
     uint32_t num_jobs = 0;

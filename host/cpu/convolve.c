@@ -4,10 +4,9 @@
  * window of 2P input frames is transformed once, its spectrum kept in a delay
  * line, and each output is one inverse transform of the sum over partitions of
  * delayed spectra times the partition's spectrum. P divides the block, so that a
- * result does not depend on where blocks begin, and is chosen for each row by
- * cost.
+ * result does not depend on where blocks begin (responses.h).
  *
- * Up to BATCH windows are transformed before they are multiplied, and up to QUAD
+ * A batch of windows is transformed before they are multiplied, and up to QUAD
  * of them are multiplied side by side: each partition of a response is fetched
  * once for all of them. What an input and a response make is computed once and
  * added to every output that wants it, each with its own gain; where several
@@ -21,13 +20,11 @@
  */
 #include "fft.h"
 #include "kernels.h"
+#include "responses.h"
 #include "simd.h"
 
-#include <math.h>
 #include <string.h>
 
-/* Windows transformed together: memory for a row's sums grows with it, barriers between threads fall with it. */
-#define BATCH 16u
 /* Windows whose sums are built side by side: 8 sums in registers beside 10 operands. */
 #define QUAD 4u
 /* Products added in registers before they go to the outputs' sums: as many streams as prefetchers follow. */
@@ -37,24 +34,6 @@
 #define BLEND_TILE_BINS 128u
 /* Paths times windows of a quad whose products are made before they are added to several outputs' sums. */
 #define BLEND 16u
-#define MIN_PARTITION_LOG2 MXD_FFT_MIN_LOG2
-#define MAX_PARTITION_LOG2 MXD_FFT_MAX_LOG2
-/* Reals between two spectra beside their bins: in powers of two, all would fall into the same sets of the cache. */
-#define PADDING (256 / sizeof(real))
-
-/* The spectra of one response as cells share it; empty partitions are left out. */
-typedef struct cpu_spectra {
-    const float *response; /* the key, with the next three; not read after creation */
-    uint32_t num_frames;
-    uint32_t delay_frames;
-    uint32_t partition_log2;
-    uint32_t number;         /* as they were made */
-    uint32_t num_partitions; /* with the empty ones */
-    uint32_t num_used;
-    uint32_t *used;          /* numbers of the others, ascending */
-    real *data;              /* num_used spectra */
-    struct cpu_spectra *next; /* of those with the same hash */
-} cpu_spectra;
 
 typedef struct cpu_target {
     uint32_t output;
@@ -139,25 +118,14 @@ struct cpu_convolve {
     uint32_t block_frames;
     cpu_row *rows;
     uint32_t num_rows;
-    cpu_spectra **buckets; /* by hash */
-    cpu_spectra **spectra;
-    uint32_t num_spectra;
-    uint32_t spectra_capacity;
-    cpu_fft *transforms[MAX_PARTITION_LOG2 + 1]; /* by log2 P */
+    cpu_responses *responses;
+    cpu_fft *transforms[MXD_MAX_PARTITION_LOG2 + 1]; /* by log2 P */
     real *silence;         /* a spectrum of zeros, of the greatest P */
     thread_scratch *scratches;
     cpu_batch *batches;    /* one a thread: of its own row, or of one of the rows that all work on */
     uint32_t num_threads;
     uint64_t memory;
 };
-
-#define NUM_BUCKETS 4096u
-
-/* Reals from one spectrum to the next. */
-static size_t stride_of(uint32_t partition_log2)
-{
-    return ((size_t)2 << partition_log2) + PADDING;
-}
 
 static void *allocate(cpu_convolve *convolve, size_t size)
 {
@@ -173,238 +141,9 @@ static bool all_zero(const real *frames, uint32_t num_frames)
     return true;
 }
 
-/* ---- Partitions ---------------------------------------------------------- */
-
-/*
- * Nanoseconds a frame for one transform, there or back, by log2 P; for the
- * arithmetic of one product of spectra; and for fetching a partition from
- * memory, which the windows of a batch share. Measured on one core of an AMD
- * EPYC 9004 in AVX-512 with the other one at work; other machines and registers
- * differ in all of them alike.
- */
-static double transform_cost(uint32_t partition_log2)
-{
-    static const double costs[MAX_PARTITION_LOG2 - MIN_PARTITION_LOG2 + 1] = {
-        0.60, 0.62, 0.66, 0.69, 0.73, 0.80, 0.85, 0.90, 0.97, 1.02, 1.07, 1.13, 1.25,
-    };
-    return costs[partition_log2 - MIN_PARTITION_LOG2];
-}
-#define PRODUCT_COST 0.10
-#define FETCH_COST 0.70
-
-static uint32_t batch_of(uint32_t block_frames, uint32_t partition_log2)
-{
-    uint32_t windows = block_frames >> partition_log2;
-    return windows < BATCH ? windows : BATCH;
-}
-
 static uint32_t quad_of(uint32_t num_batch)
 {
     return num_batch < QUAD ? num_batch : QUAD;
-}
-
-/* Cells of one input and one response next to each other. */
-static int compare_products(const void *left, const void *right)
-{
-    const mxd_convolve_cell *a = left, *b = right;
-    if (a->input != b->input)
-        return a->input < b->input ? -1 : 1;
-    if (a->response != b->response)
-        return (uintptr_t)a->response < (uintptr_t)b->response ? -1 : 1;
-    if (a->num_frames != b->num_frames)
-        return a->num_frames < b->num_frames ? -1 : 1;
-    return a->delay_frames < b->delay_frames ? -1 : a->delay_frames > b->delay_frames;
-}
-
-static double cost_of(const mxd_convolve_cell *products, uint32_t num_products, uint32_t num_transforms,
-                      uint32_t block_frames, uint32_t log2)
-{
-    uint64_t num_partitions = 0; /* exact in any order: addresses, which order the products, differ from run to run */
-    for (uint32_t i = 0; i < num_products; i++) {
-        uint32_t frames = products[i].num_frames + (products[i].delay_frames & ((1u << log2) - 1));
-        num_partitions += (frames + (1u << log2) - 1) >> log2;
-    }
-    double product_cost = PRODUCT_COST + FETCH_COST / batch_of(block_frames, log2);
-    return num_transforms * transform_cost(log2) + product_cost * (double)num_partitions;
-}
-
-/* The choice must not depend on the number of threads: all of them give the same bits. False when memory runs out. */
-static bool choose_partition(const mxd_convolve_row *row, uint32_t num_rows, uint32_t block_frames,
-                             uint32_t *partition_log2)
-{
-    mxd_convolve_cell *products = malloc(((size_t)row->num_cells + 1) * sizeof *products);
-    if (!products)
-        return false;
-    uint32_t num_products = 0;
-    for (uint32_t i = 0; i < row->num_cells; i++)
-        products[i] = row->cells[i];
-    qsort(products, row->num_cells, sizeof *products, compare_products);
-    for (uint32_t i = 0; i < row->num_cells; i++)
-        if (i == 0 || compare_products(&products[i], &products[num_products - 1]) != 0)
-            products[num_products++] = products[i];
-    double least = HUGE_VAL;
-    /* A step of few rows keeps four threads busy by its windows. */
-    uint32_t least_windows = num_rows >= 16 || row->num_inputs >= 4 ? 1 : 4 / row->num_inputs;
-    for (uint32_t log2 = MIN_PARTITION_LOG2; (1u << log2) <= block_frames; log2++) {
-        if (log2 > MIN_PARTITION_LOG2 && (least_windows << log2) > block_frames)
-            break;
-        double cost = cost_of(products, num_products, row->num_inputs + row->num_outputs, block_frames, log2);
-        if (cost < least) {
-            least = cost;
-            *partition_log2 = log2;
-        }
-    }
-    free(products);
-    return true;
-}
-
-/* ---- Spectra of responses ------------------------------------------------ */
-
-static void free_spectra(cpu_spectra *spectra)
-{
-    if (!spectra)
-        return;
-    free(spectra->used);
-    free(spectra->data);
-    free(spectra);
-}
-
-static size_t hash_of(const mxd_convolve_cell *cell, uint32_t partition_log2)
-{
-    uint64_t key = (uint64_t)(uintptr_t)cell->response;
-    key = (key ^ cell->num_frames) * 0x9e3779b97f4a7c15u; /* 2^64 divided by the golden ratio */
-    key = (key ^ cell->delay_frames ^ (uint64_t)partition_log2 << 32) * 0x9e3779b97f4a7c15u;
-    return (size_t)(key >> 40) % NUM_BUCKETS;
-}
-
-/* Empty yet: the samples are transformed later, on all threads. */
-static cpu_spectra *get_spectra(cpu_convolve *convolve, const mxd_convolve_cell *cell, uint32_t partition_log2)
-{
-    cpu_spectra **bucket = &convolve->buckets[hash_of(cell, partition_log2)];
-    for (cpu_spectra *known = *bucket; known; known = known->next)
-        if (known->response == cell->response && known->num_frames == cell->num_frames &&
-            known->delay_frames == cell->delay_frames && known->partition_log2 == partition_log2)
-            return known;
-    if (convolve->num_spectra == convolve->spectra_capacity) {
-        uint32_t capacity = convolve->spectra_capacity ? 2 * convolve->spectra_capacity : 16;
-        cpu_spectra **grown = realloc(convolve->spectra, capacity * sizeof *grown);
-        if (!grown)
-            return NULL;
-        convolve->spectra = grown;
-        convolve->spectra_capacity = capacity;
-    }
-    cpu_spectra *made = calloc(1, sizeof *made);
-    if (!made)
-        return NULL;
-    uint64_t frames = (uint64_t)cell->num_frames + cell->delay_frames;
-    *made = (cpu_spectra){
-        .response = cell->response,
-        .num_frames = cell->num_frames,
-        .delay_frames = cell->delay_frames,
-        .partition_log2 = partition_log2,
-        .number = convolve->num_spectra,
-        .num_partitions = (uint32_t)((frames + (1u << partition_log2) - 1) >> partition_log2),
-        .next = *bucket,
-    };
-    made->used = calloc(made->num_partitions, sizeof *made->used);
-    if (!made->used) {
-        free(made);
-        return NULL;
-    }
-    *bucket = made;
-    convolve->spectra[convolve->num_spectra++] = made;
-    return made;
-}
-
-/* The samples of the response that fall into a partition: *first is the first one's place in it; their number. */
-static uint32_t find_samples(const cpu_spectra *spectra, uint32_t number, const float **samples, uint32_t *first)
-{
-    uint64_t begin = (uint64_t)number << spectra->partition_log2;
-    uint64_t end = begin + (1u << spectra->partition_log2);
-    uint64_t response_end = (uint64_t)spectra->delay_frames + spectra->num_frames;
-    uint64_t from = begin > spectra->delay_frames ? begin : spectra->delay_frames;
-    uint64_t to = end < response_end ? end : response_end;
-    if (from >= to)
-        return 0;
-    *samples = spectra->response + (from - spectra->delay_frames);
-    *first = (uint32_t)(from - begin);
-    return (uint32_t)(to - from);
-}
-
-static void find_used(void *user, uint32_t index, uint32_t thread)
-{
-    (void)thread;
-    const cpu_convolve *convolve = user;
-    cpu_spectra *spectra = convolve->spectra[index];
-    for (uint32_t i = 0; i < spectra->num_partitions; i++) {
-        const float *samples = NULL;
-        uint32_t first = 0, count = find_samples(spectra, i, &samples, &first);
-        while (count > 0 && samples[count - 1] == 0)
-            count--;
-        if (count > 0)
-            spectra->used[spectra->num_used++] = i;
-    }
-}
-
-static void transform_partition(const cpu_convolve *convolve, real *frames, cpu_spectra *spectra, uint32_t index)
-{
-    const float *samples = NULL;
-    uint32_t size = 1u << spectra->partition_log2, first = 0;
-    uint32_t count = find_samples(spectra, spectra->used[index], &samples, &first);
-    /* Back and forth a transform multiplies by its size. */
-    real scale = (real)1 / (real)size;
-    memset(frames, 0, first * sizeof(real));
-    for (uint32_t i = 0; i < count; i++)
-        frames[first + i] = scale * (real)samples[i];
-    memset(frames + first + count, 0, (size - first - count) * sizeof(real));
-    MXD_CPU(mxd_fft_forward)(convolve->transforms[spectra->partition_log2], frames, convolve->silence,
-                             spectra->data + index * stride_of(spectra->partition_log2));
-}
-
-/* All partitions of all responses, numbered through. */
-typedef struct transform_job {
-    const cpu_convolve *convolve;
-    uint32_t *ends; /* for each response: its partitions and those before it */
-} transform_job;
-
-static void transform_response(void *user, uint32_t index, uint32_t thread)
-{
-    const transform_job *job = user;
-    uint32_t low = 0, high = job->convolve->num_spectra - 1; /* the first response whose end is beyond the index */
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (job->ends[middle] > index)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    cpu_spectra *spectra = job->convolve->spectra[low];
-    flush_state before = flush_denormals();
-    transform_partition(job->convolve, job->convolve->scratches[thread].frames, spectra,
-                        index - (job->ends[low] - spectra->num_used));
-    restore_denormals(before);
-}
-
-static bool fill_spectra(cpu_convolve *convolve, mxd_threads *threads)
-{
-    transform_job job = {convolve, calloc((size_t)convolve->num_spectra + 1, sizeof *job.ends)};
-    if (!job.ends)
-        return false;
-    mxd_threads_run(threads, convolve->num_spectra, find_used, convolve);
-    uint32_t end = 0;
-    for (uint32_t i = 0; i < convolve->num_spectra; i++) {
-        cpu_spectra *spectra = convolve->spectra[i];
-        spectra->data = allocate(convolve, spectra->num_used * stride_of(spectra->partition_log2) * sizeof(real));
-        if (!spectra->data) {
-            free(job.ends);
-            return false;
-        }
-        end += spectra->num_used;
-        job.ends[i] = end;
-    }
-    mxd_threads_run(threads, end, transform_response, &job);
-    free(job.ends);
-    return true;
 }
 
 /* ---- Creation ------------------------------------------------------------ */
@@ -436,9 +175,9 @@ static bool make_paths(cpu_convolve *convolve, cpu_row *row, const mxd_convolve_
     bool good = cells && row->paths && row->targets;
     for (uint32_t i = 0; good && i < from->num_cells; i++) {
         const mxd_convolve_cell *cell = &from->cells[i];
-        cells[i] = (loose_cell){cell->input, i, get_spectra(convolve, cell, row->partition_log2),
-                                {cell->output, (real)cell->gain}};
-        good = cells[i].spectra != NULL;
+        const cpu_spectra *spectra = MXD_CPU(mxd_responses_get)(convolve->responses, cell, row->partition_log2);
+        cells[i] = (loose_cell){cell->input, i, spectra, {cell->output, (real)cell->gain}};
+        good = spectra != NULL;
     }
     if (good)
         qsort(cells, from->num_cells, sizeof *cells, compare_cells);
@@ -454,7 +193,7 @@ static bool make_paths(cpu_convolve *convolve, cpu_row *row, const mxd_convolve_
 
 static bool make_row(cpu_convolve *convolve, cpu_row *row, const mxd_convolve_row *from)
 {
-    row->num_batch = batch_of(convolve->block_frames, row->partition_log2);
+    row->num_batch = MXD_CPU(mxd_partition_batch)(convolve->block_frames, row->partition_log2);
     row->num_inputs = from->num_inputs;
     row->num_outputs = from->num_outputs;
     row->inputs = calloc(from->num_inputs, sizeof *row->inputs);
@@ -481,7 +220,7 @@ static bool make_lines(cpu_convolve *convolve, cpu_row *row)
     }
     for (uint32_t i = 0; i < row->num_inputs; i++) {
         delay_line *line = &row->inputs[i];
-        line->slots = allocate(convolve, line->num_slots * stride_of(row->partition_log2) * sizeof(real));
+        line->slots = allocate(convolve, line->num_slots * spectrum_stride(row->partition_log2) * sizeof(real));
         line->previous = allocate(convolve, sizeof(real) << row->partition_log2);
         line->silent = malloc(line->num_slots * sizeof *line->silent);
         if (!line->slots || !line->previous || !line->silent)
@@ -494,7 +233,7 @@ static bool make_lines(cpu_convolve *convolve, cpu_row *row)
 
 static bool make_transforms(cpu_convolve *convolve)
 {
-    uint32_t greatest = MIN_PARTITION_LOG2;
+    uint32_t greatest = MXD_MIN_PARTITION_LOG2;
     for (uint32_t i = 0; i < convolve->num_rows; i++) {
         uint32_t log2 = convolve->rows[i].partition_log2;
         greatest = log2 > greatest ? log2 : greatest;
@@ -505,7 +244,7 @@ static bool make_transforms(cpu_convolve *convolve)
             return false;
         convolve->memory += MXD_CPU(mxd_fft_memory)(convolve->transforms[log2]);
     }
-    size_t size = stride_of(greatest) * sizeof(real);
+    size_t size = spectrum_stride(greatest) * sizeof(real);
     convolve->silence = allocate(convolve, size);
     if (!convolve->silence)
         return false;
@@ -547,7 +286,7 @@ static bool make_batches(cpu_convolve *convolve)
     size_t spectra = 0, sums = 0, terms = 0, silent = 0;
     for (uint32_t i = 0; i < convolve->num_rows; i++) {
         const cpu_row *row = &convolve->rows[i];
-        size_t row_spectra = stride_of(row->partition_log2) * row->num_outputs * row->num_batch;
+        size_t row_spectra = spectrum_stride(row->partition_log2) * row->num_outputs * row->num_batch;
         spectra = row_spectra > spectra ? row_spectra : spectra;
         sums = num_quads(row) * row->num_paths > sums ? num_quads(row) * row->num_paths : sums;
         terms = num_quads(row) * row->num_terms > terms ? num_quads(row) * row->num_terms : terms;
@@ -577,17 +316,18 @@ cpu_convolve *MXD_CPU(mxd_convolve_create)(const mxd_convolve_row *rows, uint32_
     convolve->rows = calloc(num_rows, sizeof *convolve->rows);
     convolve->scratches = calloc(convolve->num_threads, sizeof *convolve->scratches);
     convolve->batches = calloc(convolve->num_threads, sizeof *convolve->batches);
-    convolve->buckets = calloc(NUM_BUCKETS, sizeof *convolve->buckets);
-    if (!convolve->rows || !convolve->scratches || !convolve->batches || !convolve->buckets)
+    convolve->responses = MXD_CPU(mxd_responses_create)();
+    if (!convolve->rows || !convolve->scratches || !convolve->batches || !convolve->responses)
         goto fail;
     convolve->num_rows = num_rows;
     for (uint32_t i = 0; i < num_rows; i++) {
         cpu_row *row = &convolve->rows[i];
-        if (!choose_partition(&rows[i], num_rows, block_frames, &row->partition_log2) ||
+        if (!MXD_CPU(mxd_partition_choose)(&rows[i], num_rows, block_frames, &row->partition_log2) ||
             !make_row(convolve, row, &rows[i]))
             goto fail;
     }
-    if (!make_transforms(convolve) || !fill_spectra(convolve, threads))
+    if (!make_transforms(convolve) ||
+        !MXD_CPU(mxd_responses_fill)(convolve->responses, convolve->transforms, convolve->silence, threads))
         goto fail;
     for (uint32_t i = 0; i < num_rows; i++)
         if (!make_lines(convolve, &convolve->rows[i]))
@@ -619,9 +359,8 @@ void MXD_CPU(mxd_convolve_destroy)(cpu_convolve *convolve)
         return;
     for (uint32_t i = 0; convolve->rows && i < convolve->num_rows; i++)
         free_row(&convolve->rows[i]);
-    for (uint32_t i = 0; i < convolve->num_spectra; i++)
-        free_spectra(convolve->spectra[i]);
-    for (uint32_t i = 0; i <= MAX_PARTITION_LOG2; i++)
+    MXD_CPU(mxd_responses_destroy)(convolve->responses);
+    for (uint32_t i = 0; i <= MXD_MAX_PARTITION_LOG2; i++)
         MXD_CPU(mxd_fft_destroy)(convolve->transforms[i]);
     for (uint32_t i = 0; convolve->scratches && i < convolve->num_threads; i++) {
         free(convolve->scratches[i].frames);
@@ -638,15 +377,13 @@ void MXD_CPU(mxd_convolve_destroy)(cpu_convolve *convolve)
     free(convolve->scratches);
     free(convolve->batches);
     free(convolve->silence);
-    free(convolve->buckets);
-    free(convolve->spectra);
     free(convolve->rows);
     free(convolve);
 }
 
 uint64_t MXD_CPU(mxd_convolve_memory)(const cpu_convolve *convolve)
 {
-    return convolve->memory;
+    return convolve->memory + MXD_CPU(mxd_responses_memory)(convolve->responses);
 }
 
 /* ---- One batch of windows of one row ------------------------------------- */
@@ -658,7 +395,7 @@ static uint32_t slot_of(const delay_line *line, uint64_t window)
 
 static real *slot_at(const cpu_row *row, const delay_line *line, uint32_t slot)
 {
-    return line->slots + slot * stride_of(row->partition_log2);
+    return line->slots + slot * spectrum_stride(row->partition_log2);
 }
 
 /* Half a window: P frames of the lane, or of the block before; the frames after the block's last one are silent. */
@@ -713,7 +450,7 @@ static uint32_t list_terms(const cpu_convolve *convolve, const cpu_batch *batch,
             term->windows[q] = line->silent[slot] ? convolve->silence : slot_at(row, line, slot);
             silent = silent && line->silent[slot];
         }
-        term->partition = path->spectra->data + j * stride_of(row->partition_log2);
+        term->partition = path->spectra->data + j * spectrum_stride(row->partition_log2);
         num_terms += !silent;
     }
     return num_terms;
@@ -911,7 +648,7 @@ static void multiply_tile(const cpu_convolve *convolve, cpu_batch *batch, uint32
 {
     const cpu_row *row = batch->row;
     cpu_tile tile = {.count = ((size_t)2 << row->partition_log2) / num_tiles(row),
-                     .stride = stride_of(row->partition_log2)};
+                     .stride = spectrum_stride(row->partition_log2)};
     tile.first = index * tile.count;
     for (uint32_t i = 0; i < num_quads(row) && i * quad_of(row->num_batch) < batch->num_windows; i++)
         multiply_quad(convolve, batch, i, &tile, thread);
@@ -929,7 +666,7 @@ static void invert_window(const cpu_convolve *convolve, cpu_batch *batch, uint32
         memset(to, 0, size * sizeof *to);
         return;
     }
-    real *spectrum = batch->spectra + ((size_t)output * row->num_batch + window) * stride_of(row->partition_log2);
+    real *spectrum = batch->spectra + ((size_t)output * row->num_batch + window) * spectrum_stride(row->partition_log2);
     MXD_CPU(mxd_fft_inverse)(convolve->transforms[row->partition_log2], spectrum, to);
 }
 

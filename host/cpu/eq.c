@@ -11,6 +11,7 @@
  * 20 Hz high-pass of Q 0.7 errs by -135 dBFS instead of -123, a 12 dB bell at
  * 20 Hz by -125 instead of -112, for 4 operations on top of 12.
  */
+#include "../square.h"
 #include "kernels.h"
 #include "simd.h"
 
@@ -297,22 +298,9 @@ static void filter_tile(group_section *sections, uint32_t num_sections, vec *til
 
 /* ---- Transposition ------------------------------------------------------- */
 
-/* Four lanes by four frames at once: the smallest square that fills a register of every machine. */
-#define SQUARE 4u
-typedef real square_row __attribute__((vector_size(SQUARE * sizeof(real)), aligned(sizeof(real)), may_alias));
-
-/* to[i][j] = from[j][i] for i, j < SQUARE. */
-static inline void transpose_square(const real *const from[SQUARE], real *const to[SQUARE])
-{
-    square_row a = *(const square_row *)from[0], b = *(const square_row *)from[1];
-    square_row c = *(const square_row *)from[2], d = *(const square_row *)from[3];
-    square_row ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    square_row cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    *(square_row *)to[0] = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
-    *(square_row *)to[1] = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
-    *(square_row *)to[2] = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
-    *(square_row *)to[3] = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
-}
+/* Four lanes by four frames at once. */
+#define SQUARE MXD_SQUARE
+MXD_DEFINE_TRANSPOSE(transpose_square, real);
 
 static void load_tile(real *const *samples, uint32_t num_rows, uint32_t at, uint32_t count, real *tile)
 {
@@ -551,11 +539,10 @@ void MXD_CPU(mxd_eq_run)(cpu_eq *eq, mxd_threads *threads, const cpu_lanes *lane
             eq->running[num_running++] = eq->order[i];
     if (num_running == 0)
         return;
-    /* A group that is not full costs as much as a full one: enough groups for every thread, each round full. */
+    /* A group that is not full costs as much as a full one; but fewer chains side by side are longer ones. */
     uint32_t num_groups = (num_running + VEC_LANES - 1) / VEC_LANES;
-    num_groups = (num_groups + eq->num_threads - 1) / eq->num_threads * eq->num_threads;
-    if (num_groups > num_running)
-        num_groups = num_running;
+    if (num_running <= MAX_CHAINS)
+        num_groups = num_running < eq->num_threads ? num_running : eq->num_threads;
     eq_block block = {eq, lanes, num_frames, num_running, num_groups};
     mxd_threads_run(threads, num_groups, run_group_flushed, &block);
 }

@@ -5,6 +5,7 @@
  * the quiet passages that it measures, and doubles cost less here (one chain of
  * two dependent operations a frame) than a float32 form that avoids it.
  */
+#include "../square.h"
 #include "meter_kernels.h"
 #include "real.h"
 
@@ -34,8 +35,7 @@ typedef struct interleaved {
     float frames[TILE_FRAMES][MXD_K_MAX_CHANNELS];
 } interleaved;
 
-typedef float four __attribute__((vector_size(4 * sizeof(float))));
-typedef float loose_four __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
+MXD_DEFINE_TRANSPOSE(transpose_square, float);
 
 /* Four channels' frames into the tile's columns from `column` on: squares of four frames that are turned over. */
 static void interleave_four(const float *const *channels, uint64_t first_frame, uint32_t num_frames, interleaved *to,
@@ -43,16 +43,10 @@ static void interleave_four(const float *const *channels, uint64_t first_frame, 
 {
     uint32_t i = 0;
     for (; i + 4 <= num_frames; i += 4) {
-        four a = *(const loose_four *)(channels[0] + first_frame + i);
-        four b = *(const loose_four *)(channels[1] + first_frame + i);
-        four c = *(const loose_four *)(channels[2] + first_frame + i);
-        four d = *(const loose_four *)(channels[3] + first_frame + i);
-        four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-        four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-        *(loose_four *)&to->frames[i][column] = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
-        *(loose_four *)&to->frames[i + 1][column] = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
-        *(loose_four *)&to->frames[i + 2][column] = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
-        *(loose_four *)&to->frames[i + 3][column] = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+        uint64_t at = first_frame + i;
+        const float *const from[4] = {channels[0] + at, channels[1] + at, channels[2] + at, channels[3] + at};
+        transpose_square(from, (float *const[4]){&to->frames[i][column], &to->frames[i + 1][column],
+                                                 &to->frames[i + 2][column], &to->frames[i + 3][column]});
     }
     for (; i < num_frames; i++)
         for (uint32_t k = 0; k < 4; k++)

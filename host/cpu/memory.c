@@ -1,9 +1,11 @@
-/* Memory for spectra and scratch: aligned, and in large pages where that is worth it. */
+/* Memory for lanes, spectra and scratch: aligned, and in large pages where that is worth it. */
 #if defined __linux__
 #define _DEFAULT_SOURCE /* madvise */
 #endif
 #include "kernels.h"
 #include "simd.h"
+
+#include <string.h>
 
 #if defined __linux__
 #include <sys/mman.h>
@@ -23,5 +25,13 @@ void *MXD_CPU(mxd_aligned_memory)(size_t size)
     if (memory && alignment == LARGE_PAGE)
         madvise(memory, whole, MADV_HUGEPAGE);
 #endif
+    return memory;
+}
+
+void *MXD_CPU(mxd_aligned_zeros)(size_t size)
+{
+    void *memory = MXD_CPU(mxd_aligned_memory)(size);
+    if (memory)
+        memset(memory, 0, size);
     return memory;
 }

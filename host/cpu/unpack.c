@@ -4,6 +4,7 @@
  * it lies, in the first-level cache, and from there each lane takes its
  * channel. Few lanes out of many channels pick theirs from the span itself.
  */
+#include "../square.h"
 #include "real.h"
 #include "unpack.h"
 
@@ -145,26 +146,18 @@ static void pick_channel(const real *restrict from, uint32_t num_channels, uint3
             to[i] = from[num_channels * (size_t)i];
 }
 
-/* Four neighbouring channels: four frames of them are a square that is turned over. */
-typedef real four __attribute__((vector_size(4 * sizeof(real))));
-typedef real loose_four __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
+MXD_DEFINE_TRANSPOSE(transpose_square, real);
 
+/* Four neighbouring channels: four frames of them are a square that is turned over. */
 static void pick_four_channels(const real *restrict from, uint32_t num_channels, uint32_t num_frames,
                                real *const to[4])
 {
     uint32_t i = 0;
     for (; i + 4 <= num_frames; i += 4) {
         const real *row = from + (size_t)i * num_channels;
-        four a = *(const loose_four *)row;
-        four b = *(const loose_four *)(row + num_channels);
-        four c = *(const loose_four *)(row + 2 * (size_t)num_channels);
-        four d = *(const loose_four *)(row + 3 * (size_t)num_channels);
-        four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-        four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-        *(loose_four *)(to[0] + i) = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
-        *(loose_four *)(to[1] + i) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
-        *(loose_four *)(to[2] + i) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
-        *(loose_four *)(to[3] + i) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+        const real *const rows[4] = {row, row + num_channels, row + 2 * (size_t)num_channels,
+                                     row + 3 * (size_t)num_channels};
+        transpose_square(rows, (real *const[4]){to[0] + i, to[1] + i, to[2] + i, to[3] + i});
     }
     for (; i < num_frames; i++)
         for (uint32_t k = 0; k < 4; k++)
