@@ -2,7 +2,8 @@
  * The pool of threads. Workers sleep on a condition until a loop is published;
  * indices are handed out by one atomic counter. The caller waits only for the
  * workers that joined its loop, so that a worker the system wakes late delays
- * nothing.
+ * nothing. Loops come in rows, microseconds apart, and waking a thread takes
+ * tens of them: before they sleep, all look again for a moment.
  */
 #if defined __linux__
 #define _GNU_SOURCE /* sched_getaffinity */
@@ -15,6 +16,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* Times that a thread gives way to others before it sleeps: some 30 us where there are none. */
+#define PATIENCE 100
 
 typedef struct pool_worker {
     mxd_threads *threads;
@@ -29,9 +33,9 @@ struct mxd_threads {
     pool_worker *workers;
     uint32_t num_workers;     /* the caller not counted */
     bool ending;
-    uint64_t loop;            /* number of the newest loop */
+    atomic_uint_fast64_t loop; /* number of the newest loop; written under the mutex, as the next two */
     bool open;                /* that loop may still be joined */
-    uint32_t num_joined;
+    atomic_uint num_joined;
     uint32_t count;
     void (*body)(void *user, uint32_t index, uint32_t thread);
     void *user;
@@ -60,6 +64,18 @@ static void take_indices(mxd_threads *threads, uint32_t thread)
     }
 }
 
+static void await_loop(mxd_threads *threads, uint64_t seen)
+{
+    for (int i = 0; i < PATIENCE && atomic_load_explicit(&threads->loop, memory_order_relaxed) == seen; i++)
+        sched_yield();
+}
+
+static void await_workers(mxd_threads *threads)
+{
+    for (int i = 0; i < PATIENCE && atomic_load_explicit(&threads->num_joined, memory_order_relaxed) > 0; i++)
+        sched_yield();
+}
+
 static void *work(void *argument)
 {
     pool_worker *self = argument;
@@ -80,6 +96,9 @@ static void *work(void *argument)
         pthread_mutex_lock(&threads->mutex);
         if (--threads->num_joined == 0)
             pthread_cond_signal(&threads->left);
+        pthread_mutex_unlock(&threads->mutex);
+        await_loop(threads, seen);
+        pthread_mutex_lock(&threads->mutex);
     }
     pthread_mutex_unlock(&threads->mutex);
     return NULL;
@@ -93,6 +112,8 @@ mxd_threads *mxd_threads_create(uint32_t num_threads)
     if (!threads)
         return NULL;
     atomic_init(&threads->next, 0);
+    atomic_init(&threads->loop, 0);
+    atomic_init(&threads->num_joined, 0);
     bool have_mutex = pthread_mutex_init(&threads->mutex, NULL) == 0;
     bool have_published = have_mutex && pthread_cond_init(&threads->published, NULL) == 0;
     bool have_left = have_published && pthread_cond_init(&threads->left, NULL) == 0;
@@ -167,6 +188,7 @@ void mxd_threads_run(mxd_threads *threads, uint32_t count, void (*body)(void *us
 
     take_indices(threads, 0);
 
+    await_workers(threads);
     pthread_mutex_lock(&threads->mutex);
     threads->open = false;
     while (threads->num_joined > 0)
