@@ -114,7 +114,7 @@ typedef struct mxd_render_options {
     const uint32_t *devices;    /* 2 to 16 Vulkan devices that share the tracks, instead of device; one may be named twice */
     size_t num_devices;         /* 0, 1 = device alone */
     uint32_t num_threads;       /* 0 = all cores; decoding, computing and encoding overlap, but with 1 they take turns */
-    uint64_t memory_bytes;      /* bound on lane, state and staging memory; 0 = 2 GiB */
+    uint64_t memory_bytes;      /* bound on lane, state and staging memory; 0 = half of the machine's */
     uint32_t block_frames;      /* power of two in 2^10..2^20; 0 = from the memory bound */
     const char *output_dir;     /* put output files here instead of beside the session; NULL = no */
     double from_s;              /* first second rendered */

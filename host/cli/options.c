@@ -20,7 +20,7 @@ static const option_help table[] = {
     {"backend", required_argument, "auto|vulkan|cpu|reference", "where to render (auto: a GPU if there is one, else cpu)"},
     {"device", required_argument, "N[,N...]", "Vulkan device, as `mixdown devices` numbers them; up to 16 share the tracks"},
     {"threads", required_argument, "N", "processor threads (default: all)"},
-    {"memory", required_argument, "SIZE", "bound on memory, such as 512M or 4G (default 2G); blocks follow from it"},
+    {"memory", required_argument, "SIZE", "bound on memory, such as 512M or 4G (default: half of the machine's); blocks follow from it"},
     {"block-size", required_argument, "FRAMES", "frames a block: a power of two, 1024 to 1048576"},
     {"from", required_argument, "SECONDS", "begin here; tails of what came before are heard"},
     {"to", required_argument, "SECONDS", "end here"},

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define DEFAULT_MEMORY_BYTES (2ull << 30)
+#define UNKNOWN_MEMORY_BYTES (4ull << 30)
 /* What a block of the CPU backends should be: lanes that stay in the cache ... */
 #define CACHED_BLOCK (1u << 14)
 /* ... or long transforms, where this many frames of responses and more come on a lane. */
@@ -166,10 +167,17 @@ static uint32_t preferred_block(const mxd_plan *plan)
     return longest > LONG_RESPONSE_FRAMES ? LONGEST_BLOCK : LONG_BLOCK;
 }
 
+/* Half of the machine's memory: 512 tracks with 4 s responses of their own take 2.3 GiB however short the blocks are. */
+static uint64_t default_bound(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    return (pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : UNKNOWN_MEMORY_BYTES) / 2;
+}
+
 /* Halves the block until backend and buffers fit the bound. */
 static mxd_result fit_backend(mxd_plan *plan, const mxd_render_options *options, uint32_t device)
 {
-    uint64_t bound = options->memory_bytes ? options->memory_bytes : DEFAULT_MEMORY_BYTES, needed = 0;
+    uint64_t bound = options->memory_bytes ? options->memory_bytes : default_bound(), needed = 0;
     uint32_t largest = options->block_frames ? options->block_frames : preferred_block(plan);
     uint32_t smallest = options->block_frames ? options->block_frames : SMALLEST_BLOCK;
     for (uint32_t frames = largest; frames >= smallest; frames /= 2) {
