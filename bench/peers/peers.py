@@ -104,7 +104,10 @@ def check(run, job, expected, printed):
 
 def remove_outputs(run):
     """What an earlier run of the same tool wrote must not pass for this one's."""
-    for path in run.out if isinstance(run.out, list) and type(run.out) is list else [run.out]:
+    if isinstance(run.out, tools.Stems):
+        run.out.remove()
+        return
+    for path in run.out if isinstance(run.out, list) else [run.out]:
         if isinstance(path, str) and os.path.exists(path):
             os.remove(path)
 

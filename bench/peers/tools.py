@@ -130,6 +130,9 @@ class Stems(list):
         super().__init__()
         self.folder, self.count = folder, count
 
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def __iter__(self):
         files = [os.path.join(place, name) for place, _, names in os.walk(self.folder) for name in names]
         for i in range(self.count):
