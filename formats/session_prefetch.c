@@ -2,6 +2,7 @@
  * Response files, loaded side by side before the session is read one value after
  * the other. Nothing is judged here: what is odd is left for the reader to find.
  */
+#include "../host/grow.h"
 #include "../host/path.h"
 #include "json_document.h"
 #include "session_parts.h"
@@ -31,14 +32,8 @@ static void want(wanted *w, json_t *insert)
     double length_s = json_number_value(json_object_get(insert, "length_s"));
     if (!name || !name[0] || !(length_s >= 0.0 && length_s <= MXD_IMPULSE_RESPONSE_MAX_S))
         return;
-    if (w->num_requests == w->capacity) {
-        uint32_t capacity = w->capacity ? 2 * w->capacity : 16;
-        mxd_response_request *requests = realloc(w->requests, capacity * sizeof *requests);
-        if (!requests)
-            return;
-        w->requests = requests;
-        w->capacity = capacity;
-    }
+    if (!mxd_grow((void **)&w->requests, w->num_requests, &w->capacity, sizeof *w->requests))
+        return;
     char *path = mxd_path_join(w->loader->session->folder, name);
     mxd_response_request request = {path, w->sample_rate, (uint64_t)llround(length_s * w->sample_rate)};
     if (path && !is_known(w, &request))

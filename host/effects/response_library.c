@@ -1,5 +1,6 @@
 #include "response_library.h"
 
+#include "../grow.h"
 #include "../threads.h"
 
 #include <stdlib.h>
@@ -39,19 +40,6 @@ void mxd_response_library_destroy(mxd_response_library *library)
     free(library);
 }
 
-static bool grow(void **items, uint32_t count, uint32_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    uint32_t larger = *capacity ? 2 * *capacity : 16;
-    void *moved = realloc(*items, larger * size);
-    if (!moved)
-        return false;
-    *items = moved;
-    *capacity = larger;
-    return true;
-}
-
 static mxd_impulse_response *find_file(const mxd_response_library *library, const mxd_response_request *request)
 {
     for (uint32_t i = 0; i < library->num_files; i++) {
@@ -68,7 +56,7 @@ static void keep_file(mxd_response_library *library, const mxd_response_request 
                       mxd_impulse_response *response)
 {
     char *path = strdup(request->path);
-    if (!path || !grow((void **)&library->files, library->num_files, &library->file_capacity, sizeof *library->files)) {
+    if (!path || !mxd_grow((void **)&library->files, library->num_files, &library->file_capacity, sizeof *library->files)) {
         free(path);
         return;
     }
@@ -138,7 +126,7 @@ mxd_room_responses *mxd_response_library_room(mxd_response_library *library, con
             return mxd_room_responses_share(library->rooms[i]);
     mxd_room_responses *made = mxd_room_responses_create(room, sample_rate);
     if (made && library &&
-        grow((void **)&library->rooms, library->num_rooms, &library->room_capacity, sizeof(mxd_room_responses *)))
+        mxd_grow((void **)&library->rooms, library->num_rooms, &library->room_capacity, sizeof(mxd_room_responses *)))
         library->rooms[library->num_rooms++] = mxd_room_responses_share(made);
     return made;
 }

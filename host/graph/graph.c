@@ -5,6 +5,7 @@
  */
 #include "graph.h"
 
+#include "../grow.h"
 #include "../scene/bed.h"
 #include "block.h"
 #include "builder_internal.h"
@@ -25,24 +26,9 @@ typedef struct build {
     uint32_t *bus_mix;   /* the mix that is each bus's input; MXD_NO_INDEX = not heard */
 } build;
 
-/* Room for one more element, or false. */
-static bool grow(void **items, uint32_t count, uint32_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    uint32_t larger = *capacity ? 2 * *capacity : 16;
-    void *moved = realloc(*items, larger * size);
-    if (!moved)
-        return false;
-    memset((char *)moved + *capacity * size, 0, (larger - *capacity) * size);
-    *items = moved;
-    *capacity = larger;
-    return true;
-}
-
 uint32_t mxd_graph_add_lane(mxd_graph *graph)
 {
-    if (!grow((void **)&graph->lanes, graph->num_lanes, &graph->lane_capacity, sizeof *graph->lanes))
+    if (!mxd_grow((void **)&graph->lanes, graph->num_lanes, &graph->lane_capacity, sizeof *graph->lanes))
         return MXD_NO_INDEX;
     graph->lanes[graph->num_lanes] = (mxd_lane){.physical = MXD_NO_INDEX};
     return graph->num_lanes++;
@@ -50,7 +36,7 @@ uint32_t mxd_graph_add_lane(mxd_graph *graph)
 
 mxd_operation *mxd_graph_add_operation(mxd_graph *graph, mxd_operation_kind kind, uint32_t chain)
 {
-    if (!grow((void **)&graph->operations, graph->num_operations, &graph->operation_capacity,
+    if (!mxd_grow((void **)&graph->operations, graph->num_operations, &graph->operation_capacity,
               sizeof *graph->operations))
         return NULL;
     mxd_operation *operation = &graph->operations[graph->num_operations++];
@@ -60,7 +46,7 @@ mxd_operation *mxd_graph_add_operation(mxd_graph *graph, mxd_operation_kind kind
 
 uint32_t mxd_graph_add_mix(mxd_graph *graph, uint32_t chain, uint32_t num_lanes)
 {
-    if (!grow((void **)&graph->mixes, graph->num_mixes, &graph->mix_capacity, sizeof *graph->mixes))
+    if (!mxd_grow((void **)&graph->mixes, graph->num_mixes, &graph->mix_capacity, sizeof *graph->mixes))
         return MXD_NO_INDEX;
     mxd_mix *mix = &graph->mixes[graph->num_mixes];
     *mix = (mxd_mix){.chain = chain, .num_lanes = num_lanes};
@@ -73,7 +59,7 @@ uint32_t mxd_graph_add_mix(mxd_graph *graph, uint32_t chain, uint32_t num_lanes)
 mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix)
 {
     mxd_mix *target = &graph->mixes[mix];
-    if (!grow((void **)&target->routes, target->num_routes, &target->route_capacity, sizeof *target->routes))
+    if (!mxd_grow((void **)&target->routes, target->num_routes, &target->route_capacity, sizeof *target->routes))
         return NULL;
     double *fixed = calloc(target->num_lanes, sizeof *fixed);
     if (!fixed)
@@ -105,7 +91,7 @@ uint32_t mxd_graph_add_mix_with_lanes(mxd_graph *graph, uint32_t chain, uint32_t
 
 uint32_t mxd_graph_add_chain(mxd_graph *graph)
 {
-    if (!grow((void **)&graph->chains, graph->num_chains, &graph->chain_capacity, sizeof *graph->chains))
+    if (!mxd_grow((void **)&graph->chains, graph->num_chains, &graph->chain_capacity, sizeof *graph->chains))
         return MXD_NO_INDEX;
     graph->chains[graph->num_chains] = (mxd_chain){.input_mix = MXD_NO_INDEX};
     return graph->num_chains++;
