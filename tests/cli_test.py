@@ -325,6 +325,15 @@ class Cli(unittest.TestCase):
         with open(self.path("report.json")) as report:
             self.assertTrue(json.load(report)["device"].startswith("2 x "))
 
+    def test_several_devices_are_vulkan_devices(self):
+        path = self.write(session())
+        for command in (["render", path, "--backend", "cpu"], ["check", path, "--backend", "reference"],
+                        ["null-test", path, "--backend", "cpu"]):
+            done = self.run_it(*command, "--device", "0,1")
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("--backend does not say vulkan", done.stderr)
+        self.assert_nothing_written()
+
     def test_a_device_of_two_is_missing(self):
         done = self.run_it("render", self.write(session()), "--backend", "vulkan", "--device", "0,200")
         self.assertEqual(done.returncode, 1, done.stderr)

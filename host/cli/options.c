@@ -241,6 +241,19 @@ static int check_files(const cli_command *command, const cli_options *options)
     return EXIT_DONE;
 }
 
+/* Several devices are a wish that only Vulkan can fulfil. */
+static int check_devices(const cli_command *command, const cli_options *options)
+{
+    const mxd_backend_kind backends[] = {options->render.backend, options->against.backend};
+    size_t count = takes(command, "against") ? 2 : 1;
+    bool vulkan = false;
+    for (size_t i = 0; i < count; i++)
+        vulkan |= backends[i] == MXD_BACKEND_VULKAN || backends[i] == MXD_BACKEND_AUTO;
+    if (options->render.num_devices > 1 && !vulkan)
+        return complain(command, "--device names several Vulkan devices, but --backend does not say vulkan", "");
+    return EXIT_DONE;
+}
+
 int cli_parse(const cli_command *command, int argc, char **argv, cli_options *options)
 {
     struct option longs[NUM_OPTIONS + 1] = {0};
@@ -265,5 +278,6 @@ int cli_parse(const cli_command *command, int argc, char **argv, cli_options *op
     options->files = (const char *const *)argv + optind;
     options->num_files = argc - optind;
     options->render.only = options->only;
-    return check_files(command, options);
+    int code = check_devices(command, options);
+    return code == EXIT_DONE ? check_files(command, options) : code;
 }
