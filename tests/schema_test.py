@@ -63,7 +63,9 @@ def full():
              "inserts": [eq, response], "fader_db": -4, "mute": False, "solo": True,
              "sends": [{"to": "Hall", "gain_db": -12, "tap": "pre-fader"}, {"to": "Drums"}],
              "automation": [
-                 {"parameter": "fader_db", "points": [[0, None], [1.5, -144], [2, 6]], "curve": "linear"},
+                 {"parameter": "fader_db", "curve": "linear",
+                  "points": [[0, None], [1.5, -144, "hold"], [2, 6, {"curve": "bezier", "out": [0.2, 3]}],
+                             [3, 0, {"curve": "exponential", "in": [-0.5, 0]}], [4, 2]]},
                  {"parameter": "send_gain_db", "to": "Hall", "points": [[0, -6]], "curve": "hold"}],
              "place": {"objects": [{"azimuth_deg": 20, "elevation_deg": -10, "distance": 1.0}, {"azimuth_deg": -20}]}},
             {"name": "Moving", "clips": [{"file": "mono.wav"}],
@@ -149,7 +151,10 @@ WRONG = [
     (TRACK + ("automation", 0, "points", 0), [0]), (TRACK + ("automation", 0, "points", 0), [0, 0, 0]),
     (TRACK + ("automation", 0, "points", 0), [-1, 0]), (TRACK + ("automation", 0, "points", 0), [0, 49]),
     (TRACK + ("automation", 0, "points", 0), [0, "a"]), (TRACK + ("automation", 0, "to"), "Hall"),
-    (TRACK + ("automation", 0, "curve"), "bezier"), (TRACK + ("automation", 1, "to"), ...),
+    (TRACK + ("automation", 0, "curve"), "spline"), (TRACK + ("automation", 0, "points", 1), [1.5, 0, "spline"]),
+    (TRACK + ("automation", 0, "points", 2, 2, "out"), [-0.1, 0]), (TRACK + ("automation", 0, "points", 2, 2, "out"), [0.1]),
+    (TRACK + ("automation", 0, "points", 3, 2, "in"), [0.1, 0]), (TRACK + ("automation", 0, "points", 3, 2, "in"), "flat"),
+    (TRACK + ("automation", 0, "points", 2), [2, 6, "bezier", "bezier"]), (TRACK + ("automation", 1, "to"), ...),
     (("tracks", 2, "automation", 0, "points", 0), [0, -1.1]), (("tracks", 2, "automation", 0, "points", 0), [0, None]),
     (PLACE, {}), (PLACE, 3), (PLACE, {"pan": 0, "bed": "stereo"}), (PLACE, {"objects": []}), (PLACE, {"ambisonics": {}}),
     (PLACE + ("objects", 0), {}), (PLACE + ("objects", 0, "azimuth_deg"), 3601), (PLACE + ("objects", 0, "elevation_deg"), 91),
@@ -209,6 +214,10 @@ def objects(instance, schema=None, path=()):
         yield path, instance, schema
         for key, value in instance.items():
             yield from objects(value, schema["properties"][key], path + (key,))
+    elif isinstance(instance, list) and "prefixItems" in schema:
+        for index, (value, item) in enumerate(zip(instance, schema["prefixItems"])):
+            if isinstance(item, dict):
+                yield from objects(value, item, path + (index,))
     elif isinstance(instance, list) and "items" in schema:
         for index, value in enumerate(instance):
             yield from objects(value, schema["items"], path + (index,))
@@ -225,6 +234,7 @@ def all_object_schemas(schema=SCHEMA, seen=None):
     children = list(schema.get("properties", {}).values())
     if "items" in schema:
         children.append(schema["items"])
+    children += schema.get("prefixItems", [])
     if "properties" not in schema:  # else oneOf says which keys go together
         children += schema.get("oneOf", [])
     for child in children:
