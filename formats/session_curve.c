@@ -42,7 +42,7 @@ static bool load_handle(curve_reader *c, mxd_reader *shape, const char *key, dou
 /* A curve's points lie within its control points, so that a handle within the range keeps the curve there. */
 static void check_handle_value(curve_reader *c, mxd_reader *shape, const char *key, double value, double change)
 {
-    double min = c->range->is_level && c->range->min < MXD_MIN_LEVEL_DB ? MXD_MIN_LEVEL_DB : c->range->min;
+    double min = c->range->has_silence && c->range->min < MXD_MIN_LEVEL_DB ? MXD_MIN_LEVEL_DB : c->range->min;
     double reached = (value < min ? min : value) + change;
     if (!(reached >= min && reached <= c->range->max))
         mxd_reader_fail(shape, key, "the handle reaches a value of %.10g, but it must be from %.10g to %.10g", reached,
@@ -113,9 +113,9 @@ static void finish_segment(mxd_reader *point, double length, mxd_segment *segmen
 static bool load_value(curve_reader *c, mxd_reader *point, double *value)
 {
     const mxd_point_range *range = c->range;
-    if (!(range->is_level ? mxd_item_level : mxd_item_number)(point, 1, range->min, range->max, value))
+    if (!(range->has_silence ? mxd_item_level : mxd_item_number)(point, 1, range->min, range->max, value))
         return false;
-    if (range->is_level && *value <= range->silence_db)
+    if (range->has_silence && *value <= range->silence_db)
         *value = -HUGE_VAL;
     return true;
 }
@@ -156,7 +156,7 @@ static void load_point(curve_reader *c, mxd_reader *points, size_t index)
     if (good && before)
         finish_segment(point, (double)(frame - a->points[a->num_points - 1].frame), before);
     bool exponential = after.curve == MXD_CURVE_EXPONENTIAL || (before && before->curve == MXD_CURVE_EXPONENTIAL);
-    if (good && exponential && !c->range->is_level && !(value > 0.0))
+    if (good && exponential && !c->range->in_db && !(value > 0.0))
         mxd_reader_fail(point, NULL, "\"exponential\" goes between values above 0 only, but this one is %.10g", value);
     if (good) {
         a->segments[a->num_points] = after;
@@ -180,7 +180,7 @@ void mxd_load_curve(mxd_loader *loader, mxd_reader *reader, const mxd_point_rang
     int curve = MXD_CURVE_LINEAR;
     mxd_read_choice(reader, "curve", MXD_OPTIONAL, curve_names, COUNT(curve_names), &curve);
     automation->curve = (mxd_curve)curve;
-    automation->is_level = range->is_level;
+    automation->is_level = range->in_db;
     mxd_reader *points = mxd_read_array(reader, "points", MXD_REQUIRED);
     if (!points)
         return;

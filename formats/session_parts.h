@@ -74,8 +74,9 @@ void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inser
 /* What the values of an automation's points may be. */
 typedef struct mxd_point_range {
     double min, max;
-    bool is_level;      /* in dB; null is taken for silence */
-    double silence_db;  /* a level's: this and less is silence too */
+    bool in_db;         /* exponential curves are straight in gain */
+    bool has_silence;   /* null is taken, and gives -HUGE_VAL */
+    double silence_db;  /* where it has: this and less is silence too */
 } mxd_point_range;
 /* "curve" and "points" of an automation, into its curve, is_level, holds, points and segments. */
 void mxd_load_curve(mxd_loader *loader, mxd_reader *reader, const mxd_point_range *range, mxd_automation *automation);

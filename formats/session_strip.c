@@ -2,6 +2,7 @@
 #include "session_parts.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const mxd_planned_key planned_strip_keys[] = {
@@ -39,35 +40,6 @@ static const mxd_effect *find_effect(mxd_reader *reader)
     int ignored = 0;
     mxd_read_choice(reader, "type", MXD_REQUIRED, types, num_types, &ignored);
     return NULL;
-}
-
-void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inserts, uint32_t *num_inserts)
-{
-    const mxd_effect_context context = {.sample_rate = loader->session->sample_rate,
-                                        .folder = loader->session->folder,
-                                        .responses = loader->responses,
-                                        .session = loader->session};
-    mxd_reader *array = mxd_read_array(reader, "inserts", MXD_OPTIONAL);
-    if (!array)
-        return;
-    size_t count = mxd_reader_length(array);
-    *inserts = mxd_loader_alloc(loader, count, sizeof **inserts);
-    for (size_t i = 0; *inserts && i < count; i++) {
-        mxd_insert *insert = &(*inserts)[(*num_inserts)++];
-        mxd_reader *object = mxd_item_object(array, i);
-        if (!object)
-            continue;
-        mxd_loader_origin(loader, object, &insert->origin);
-        const mxd_effect *effect = find_effect(object);
-        if (effect) {
-            insert->params = effect->read(object, &context);
-            insert->effect = insert->params ? effect : NULL;
-            mxd_reader_close(object);
-        } else {
-            mxd_reader_abandon(object); /* nobody knows the keys of an unknown insert */
-        }
-    }
-    mxd_reader_close(array);
 }
 
 /* ---- Sends --------------------------------------------------------------- */
@@ -132,8 +104,8 @@ static bool find_send(mxd_loader *loader, mxd_reader *reader, const mxd_strip *s
 static const mxd_point_range *range_of(mxd_parameter parameter)
 {
     /* Lower than the lowest level there is silence, so that a fade may run to it. */
-    static const mxd_point_range level = {-1000.0, MXD_MAX_LEVEL_DB, true, MXD_MIN_LEVEL_DB};
-    static const mxd_point_range pan = {-1.0, 1.0, false, 0.0};
+    static const mxd_point_range level = {-1000.0, MXD_MAX_LEVEL_DB, true, true, MXD_MIN_LEVEL_DB};
+    static const mxd_point_range pan = {.min = -1.0, .max = 1.0};
     return parameter == MXD_PARAMETER_PAN || parameter == MXD_PARAMETER_SEND_PAN ? &pan : &level;
 }
 
@@ -182,6 +154,134 @@ void mxd_load_automation(mxd_loader *loader, mxd_reader *reader, const mxd_strip
         if (object)
             load_automation_item(loader, object, strip, *list, (*num_automation)++);
         mxd_reader_close(object);
+    }
+    mxd_reader_close(array);
+}
+
+/* ---- Inserts and their automation ---------------------------------------- */
+
+/* What automation may name, for messages; NULL where the path names nothing that moves. */
+static const mxd_insert_parameter *find_parameter(const mxd_insert *insert, const char *path, uint32_t *value)
+{
+    const mxd_effect *effect = insert->effect;
+    for (uint32_t i = 0; i < effect->num_parameters; i++)
+        if (strcmp(effect->parameters[i].key, path) == 0) {
+            *value = i;
+            return &effect->parameters[i];
+        }
+    return effect->find_parameter ? effect->find_parameter(insert->params, path, value) : NULL;
+}
+
+static void fail_parameter(mxd_reader *reader, const mxd_effect *effect, const char *path)
+{
+    enum { MAX_KEYS = 64 };
+    const char *keys[MAX_KEYS];
+    size_t num_keys = 0;
+    for (uint32_t i = 0; i < effect->num_parameters && num_keys < MAX_KEYS; i++)
+        if (!effect->parameters[i].is_fixed)
+            keys[num_keys++] = effect->parameters[i].key;
+    const char *nearest = mxd_nearest(path, keys, num_keys);
+    mxd_reader_fail(reader, "parameter", "\"%.80s\" is no parameter of this %s that can be automated%s%s%s", path,
+                    effect->type, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+static void load_insert_automation_item(mxd_loader *loader, mxd_reader *reader, mxd_insert *insert)
+{
+    mxd_automation *automation = &insert->automation[insert->num_automation];
+    const char *path = NULL;
+    automation->parameter = MXD_PARAMETER_INSERT;
+    mxd_loader_origin(loader, reader, &automation->origin);
+    const mxd_insert_parameter *range = mxd_read_name(reader, "parameter", MXD_REQUIRED, &path)
+                                            ? find_parameter(insert, path, &automation->value) : NULL;
+    if (path && range && range->is_fixed)
+        mxd_reader_fail(reader, "parameter", "\"%s\" cannot move: the insert is built by it", path);
+    else if (path && !range)
+        fail_parameter(reader, insert->effect, path);
+    if (range && !range->is_fixed) {
+        size_t length = strlen(range->key);
+        bool in_db = length > 3 && strcmp(range->key + length - 3, "_db") == 0;
+        mxd_load_curve(loader, reader, &(mxd_point_range){range->min, range->max, in_db, range->is_level, -HUGE_VAL},
+                       automation);
+    } else {
+        mxd_read_has(reader, "curve");
+        mxd_read_has(reader, "points");
+    }
+    for (uint32_t i = 0; range && i < insert->num_automation; i++)
+        if (insert->automation[i].value == automation->value)
+            mxd_reader_fail(reader, "parameter", "\"%s\" is automated twice; put all points in one", path);
+    if (automation->num_points > 0) {
+        insert->num_automation++;
+        return;
+    }
+    free(automation->points);
+    free(automation->segments);
+    free(automation->origin.path);
+    *automation = (mxd_automation){0};
+}
+
+static void load_insert_automation(mxd_loader *loader, mxd_reader *reader, mxd_insert *insert)
+{
+    mxd_reader *array = mxd_read_array(reader, "automation", MXD_OPTIONAL);
+    if (!array)
+        return;
+    size_t count = mxd_reader_length(array);
+    insert->automation = mxd_loader_alloc(loader, count, sizeof *insert->automation);
+    for (size_t i = 0; insert->automation && i < count; i++) {
+        mxd_reader *object = mxd_item_object(array, i);
+        if (object)
+            load_insert_automation_item(loader, object, insert);
+        mxd_reader_close(object);
+    }
+    mxd_reader_close(array);
+}
+
+/* The plain numbers, by the effect's table. */
+static void load_values(mxd_reader *reader, const mxd_effect *effect, double *values)
+{
+    for (uint32_t i = 0; i < effect->num_parameters; i++) {
+        const mxd_insert_parameter *parameter = &effect->parameters[i];
+        values[i] = parameter->initial;
+        (parameter->is_level ? mxd_read_level : mxd_read_number)(reader, parameter->key, MXD_OPTIONAL, parameter->min,
+                                                                 parameter->max, &values[i]);
+    }
+}
+
+static void load_insert(mxd_loader *loader, mxd_reader *reader, const mxd_effect_context *context, mxd_insert *insert)
+{
+    mxd_loader_origin(loader, reader, &insert->origin);
+    const mxd_effect *effect = find_effect(reader);
+    if (!effect) {
+        mxd_reader_abandon(reader); /* nobody knows the keys of an unknown insert */
+        return;
+    }
+    mxd_read_bool(reader, "bypass", MXD_OPTIONAL, &insert->bypass);
+    insert->params = effect->read(reader, context);
+    insert->effect = insert->params ? effect : NULL;
+    if (insert->params) {
+        load_values(reader, effect, insert->params);
+        if (effect->finish)
+            effect->finish(insert->params, reader, context);
+        load_insert_automation(loader, reader, insert);
+    }
+    mxd_reader_close(reader);
+}
+
+void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inserts, uint32_t *num_inserts)
+{
+    const mxd_effect_context context = {.sample_rate = loader->session->sample_rate,
+                                        .folder = loader->session->folder,
+                                        .responses = loader->responses,
+                                        .session = loader->session};
+    mxd_reader *array = mxd_read_array(reader, "inserts", MXD_OPTIONAL);
+    if (!array)
+        return;
+    size_t count = mxd_reader_length(array);
+    *inserts = mxd_loader_alloc(loader, count, sizeof **inserts);
+    for (size_t i = 0; *inserts && i < count; i++) {
+        mxd_insert *insert = &(*inserts)[(*num_inserts)++];
+        mxd_reader *object = mxd_item_object(array, i);
+        if (object)
+            load_insert(loader, object, &context, insert);
     }
     mxd_reader_close(array);
 }

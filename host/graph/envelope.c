@@ -28,9 +28,10 @@ static double interpolate(double a, double b, uint64_t begin, uint64_t end, uint
     return a + (b - a) * ((double)(frame - begin) / (double)(end - begin));
 }
 
-static double finite_level(double db)
+/* Silence moves from and to the lowest level; no other value is infinite. */
+static double finite_level(double value)
 {
-    return db < MXD_SILENCE_DB ? MXD_SILENCE_DB : db;
+    return value == -HUGE_VAL ? MXD_SILENCE_DB : value;
 }
 
 /* ---- Segments ------------------------------------------------------------ */

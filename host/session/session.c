@@ -25,6 +25,7 @@ static void free_inserts(mxd_insert *inserts, uint32_t num_inserts)
     for (uint32_t i = 0; i < num_inserts; i++) {
         if (inserts[i].effect)
             inserts[i].effect->destroy(inserts[i].params);
+        free_automation(inserts[i].automation, inserts[i].num_automation);
         free(inserts[i].origin.path);
     }
     free(inserts);

@@ -57,12 +57,6 @@ typedef struct mxd_clip {
     mxd_origin origin;
 } mxd_clip;
 
-typedef struct mxd_insert {
-    const struct mxd_effect *effect;
-    void *params;             /* owned; freed by effect->destroy */
-    mxd_origin origin;
-} mxd_insert;
-
 /* Which span between the insert chain and the output a send taps. */
 typedef enum mxd_tap { MXD_TAP_POST_FADER, MXD_TAP_PRE_FADER } mxd_tap;
 
@@ -77,7 +71,8 @@ typedef enum mxd_parameter {
     MXD_PARAMETER_FADER,
     MXD_PARAMETER_PAN,
     MXD_PARAMETER_SEND,       /* a send's gain */
-    MXD_PARAMETER_SEND_PAN
+    MXD_PARAMETER_SEND_PAN,
+    MXD_PARAMETER_INSERT      /* one of an insert's values */
 } mxd_parameter;
 
 /* The way from a point of value a to the next, of value b; x goes from 0 to 1 between them in time. */
@@ -108,6 +103,7 @@ typedef struct mxd_segment {
 typedef struct mxd_automation {
     mxd_parameter parameter;
     uint32_t send;            /* for MXD_PARAMETER_SEND and SEND_PAN: index into the strip's sends */
+    uint32_t value;           /* for MXD_PARAMETER_INSERT: index into the insert's values */
     mxd_curve curve;
     bool is_level;            /* in dB */
     bool holds;               /* a segment holds: there may be jumps, whatever curve says */
@@ -116,6 +112,15 @@ typedef struct mxd_automation {
     uint32_t num_points;      /* >= 1 */
     mxd_origin origin;
 } mxd_automation;
+
+typedef struct mxd_insert {
+    const struct mxd_effect *effect;
+    void *params;                 /* owned; freed by effect->destroy; begins with double values[effect->num_values] */
+    bool bypass;
+    mxd_automation *automation;   /* of MXD_PARAMETER_INSERT */
+    uint32_t num_automation;
+    mxd_origin origin;
+} mxd_insert;
 
 typedef enum mxd_place_kind { MXD_PLACE_PAN, MXD_PLACE_OBJECTS, MXD_PLACE_BED } mxd_place_kind;
 
