@@ -160,6 +160,7 @@ typedef struct mxd_step {
 
 typedef struct mxd_lane {
     uint32_t depth;                   /* of the last operation that wrote it */
+    uint32_t read_depth;              /* of the deepest that reads it: who changes it in place later lies deeper */
     uint32_t first_depth;             /* when it is first written */
     uint32_t last_depth;              /* when it is last read or written; MXD_NO_INDEX = downloaded */
     uint32_t physical;
