@@ -81,7 +81,7 @@ typedef struct mistake {
 
 static const mistake mistakes[] = {
     {"{ \"type\": \"eq\" }", NULL, "bands"},
-    {"{ \"type\": \"eq\", \"bands\": [] }", "/bands", "1 to 32 bands"},
+    {"{ \"type\": \"eq\", \"bands\": [] }", "/bands", "1 to 32 bands in bands"},
     {"{ \"type\": \"eq\", \"linear_phase\": true, \"bands\": [ { \"type\": \"notch\", \"frequency_hz\": 50 } ] }",
      "/linear_phase", "linear-phase"},
     {BAND("\"type\": \"bel\", \"frequency_hz\": 100, \"gain_db\": 1"), "/bands/0/type", "bell"},
