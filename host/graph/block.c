@@ -6,6 +6,7 @@
 
 #include "envelope.h"
 #include "moving.h"
+#include "../threads.h"
 #include "routing.h"
 
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct mxd_block_arrays {
     bool *rests;                /* one an input of every convolve row */
     const double **values;      /* one a row: its points, NULL where they do not move */
     double *value_points;       /* of all rows that move */
+    mxd_operation **moving;     /* those of this block */
     mxd_mix_output *outputs;    /* of all steps */
     mxd_mix_edge *edges;
     mxd_gain_point *points;
@@ -48,6 +50,7 @@ void mxd_block_arrays_destroy(struct mxd_block_arrays *arrays)
     free(arrays->rests);
     free(arrays->values);
     free(arrays->value_points);
+    free(arrays->moving);
     free(arrays->outputs);
     free(arrays->edges);
     free(arrays->points);
@@ -61,12 +64,12 @@ void mxd_block_arrays_destroy(struct mxd_block_arrays *arrays)
 static bool can_jump(const mxd_route *route)
 {
     for (uint32_t i = 0; i < 2; i++)
-        if (route->levels[i] && route->levels[i]->curve == MXD_CURVE_HOLD)
+        if (route->levels[i] && mxd_automation_can_jump(route->levels[i]))
             return true;
     for (uint32_t i = 0; route->kind == MXD_ROUTE_MAPPED && i < route->insert->num_automation; i++)
-        if (route->insert->automation[i].curve == MXD_CURVE_HOLD)
+        if (mxd_automation_can_jump(&route->insert->automation[i]))
             return true;
-    return route->kind == MXD_ROUTE_PAN && route->pan->curve == MXD_CURVE_HOLD;
+    return route->kind == MXD_ROUTE_PAN && mxd_automation_can_jump(route->pan);
 }
 
 /* Most points that one of the route's curves takes in a block. */
@@ -82,8 +85,8 @@ static uint64_t points_of(const mxd_route *route, uint32_t block_frames)
         inner += mxd_object_density(route->object, block_frames);
     for (uint32_t i = 0; route->kind == MXD_ROUTE_MAPPED && i < route->insert->num_automation; i++)
         inner += mxd_automation_density(&route->insert->automation[i], block_frames);
-    /* The block's first and last frame, and two points at a bend where the curve may jump. */
-    return inner ? (can_jump(route) ? 2 : 1) * inner + 2 : 1;
+    /* The block's first and last frame, the session's first, and two points at a bend where the curve may jump. */
+    return inner ? (can_jump(route) ? 2 : 1) * inner + 3 : 1;
 }
 
 static uint32_t edges_of(const mxd_route *route, uint32_t num_outputs)
@@ -165,6 +168,7 @@ static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const s
     a->rests = take(a, size->inputs, sizeof *a->rests);
     a->values = take(a, size->rows, sizeof *a->values);
     a->value_points = take(a, size->values, sizeof *a->value_points);
+    a->moving = take(a, size->rows, sizeof *a->moving);
     a->outputs = take(a, size->outputs, sizeof *a->outputs);
     a->edges = take(a, size->edges, sizeof *a->edges);
     /* A curve is written before it is known to be silent: room for one more. */
@@ -172,8 +176,8 @@ static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const s
     a->slots = take(a, size->most_slots, sizeof *a->slots);
     a->gains = take(a, size->most_gains, sizeof *a->gains);
     a->frames = take(a, size->most_points, sizeof *a->frames);
-    return a->limits && a->uploads && a->downloads && a->runs && a->mixes && a->rows && a->restart && a->rests && a->values &&
-           a->value_points && a->outputs && a->edges && a->points && a->slots && a->gains && a->frames;
+    return a->limits && a->uploads && a->downloads && a->runs && a->mixes && a->rows && a->restart && a->rests &&
+           a->values && a->value_points && a->moving && a->outputs && a->edges && a->points && a->slots && a->gains && a->frames;
 }
 
 uint64_t mxd_graph_array_bytes(const mxd_graph *graph, uint32_t block_frames)
@@ -205,9 +209,21 @@ static mxd_result make_arrays(mxd_graph *graph, uint32_t block_frames)
     return MXD_OK;
 }
 
-mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames)
+static bool any_row_moves(const mxd_graph *graph)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < graph->num_operations; i++)
+        any |= mxd_row_moves(&graph->operations[i].row);
+    return any;
+}
+
+mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames, uint32_t num_threads)
 {
     mxd_result result = make_arrays(graph, block_frames);
+    if (!graph->threads)
+        graph->threads = mxd_threads_create(any_row_moves(graph) ? num_threads : 1);
+    if (!graph->threads)
+        result = MXD_ERROR_MEMORY;
     for (uint32_t i = 0; i < graph->num_steps && result == MXD_OK; i++)
         result = mxd_graph_attach_step(graph, &graph->steps[i], &graph->arrays->limits[i], backend);
     for (uint32_t i = 0; i < graph->num_chains; i++) {
@@ -254,19 +270,23 @@ static void decide_fold(mxd_graph *graph, mxd_chain *fold)
 
 /*
  * Chains in feeding order: active while their input sounds, and for their tail and a quarter more: what rings down to
- * -120 dB in its tail is then at -150 dB, so that where blocks are cut leaves no trace.
+ * -120 dB in its tail is then at -150 dB, so that where blocks are cut leaves no trace. A chain that listens to
+ * others follows them all the time.
  */
 static void decide_activity(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const mxd_upload *sources)
 {
     uint32_t num_strips = graph->num_chains - graph->num_folds;
     for (uint32_t i = 0; i < num_strips; i++) {
-        mxd_chain *chain = &graph->chains[graph->chain_order[i]];
+        mxd_chain *chain = &graph->chains[i];
         bool was_active = chain->active;
         chain->fed = chain->track ? chain->num_source_lanes && sources[chain->first_source_lane].frames
                                  : chain->input_mix != MXD_NO_INDEX &&
                                        mix_is_fed(graph, &graph->mixes[chain->input_mix]);
+        for (uint32_t j = 0; j < chain->num_keys; j++)
+            chain->fed |= mix_is_fed(graph, &graph->mixes[chain->key_mixes[j]]);
         if (chain->fed)
-            chain->sounds_until = first_frame + num_frames + chain->tail_frames + chain->tail_frames / 4;
+            chain->sounds_until = first_frame + num_frames + chain->tail_frames + chain->tail_frames / 4 +
+                                  chain->hold_frames;
         chain->active = first_frame < chain->sounds_until;
         chain->restart = chain->active && !was_active;
     }
@@ -342,13 +362,26 @@ static void route_gains(const mxd_route *route, uint64_t frame, bool before, uin
         gains[i] *= level;
 }
 
+/* A block as a mix has it: its frame 0 is the session's `first`, modulo 2^64 where that lies before the session. */
+typedef struct span {
+    uint64_t first;
+    uint32_t num_frames;
+    uint32_t lead; /* frames of the block before the session's first */
+} span;
+
+static span span_of(const mxd_mix *mix, uint64_t first_frame, uint32_t num_frames)
+{
+    uint64_t lead = first_frame < mix->latency ? mix->latency - first_frame : 0;
+    return (span){first_frame - mix->latency, num_frames, lead < num_frames ? (uint32_t)lead : num_frames};
+}
+
 /* Appends a point to a->frames and a->gains unless it repeats what holds there anyway. */
-static uint32_t add_point(struct mxd_block_arrays *a, const mxd_route *route, uint64_t first_frame, uint64_t frame,
+static uint32_t add_point(struct mxd_block_arrays *a, const mxd_route *route, const span *block, uint64_t frame,
                           bool before, uint32_t num_outputs, uint32_t num_points)
 {
     double *gains = a->gains + (size_t)num_points * num_outputs;
     route_gains(route, frame, before, num_outputs, gains);
-    a->frames[num_points] = (uint32_t)(frame - first_frame);
+    a->frames[num_points] = (uint32_t)(frame - block->first);
     bool repeats = num_points > 0 && a->frames[num_points - 1] == a->frames[num_points] &&
                    memcmp(gains, gains - num_outputs, num_outputs * sizeof *gains) == 0;
     return num_points + !repeats;
@@ -358,16 +391,16 @@ static uint32_t add_point(struct mxd_block_arrays *a, const mxd_route *route, ui
  * The last point: the block's end, at or before the next bend. There the value on the straight line to that bend is
  * taken, not the curve's own: a render that ends here (--to) sounds like one that goes on.
  */
-static uint32_t add_end(struct mxd_block_arrays *a, const mxd_route *route, uint64_t first_frame, uint32_t num_frames,
-                        uint64_t bend, uint32_t num_outputs, uint32_t num_points)
+static uint32_t add_end(struct mxd_block_arrays *a, const mxd_route *route, const span *block, uint64_t bend,
+                        uint32_t num_outputs, uint32_t num_points)
 {
     double *gains = a->gains + (size_t)num_points * num_outputs;
     const double *last = gains - num_outputs;
     route_gains(route, bend, true, num_outputs, gains);
-    a->frames[num_points] = num_frames;
-    if (bend - first_frame > num_frames) {
+    a->frames[num_points] = block->num_frames;
+    if (bend - block->first > block->num_frames) {
         uint32_t from = a->frames[num_points - 1];
-        double part = (double)(num_frames - from) / (double)(bend - first_frame - from);
+        double part = (double)(block->num_frames - from) / (double)(bend - block->first - from);
         for (uint32_t i = 0; i < num_outputs; i++)
             gains[i] = last[i] + (gains[i] - last[i]) * part;
     }
@@ -375,19 +408,26 @@ static uint32_t add_end(struct mxd_block_arrays *a, const mxd_route *route, uint
 }
 
 /* The route's points in this block, into a->frames and a->gains. Returns how many. */
-static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, uint64_t first_frame,
-                            uint32_t num_frames, uint32_t num_outputs)
+static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, const span *block, uint32_t num_outputs)
 {
     bool jumps = can_jump(route);
-    uint32_t num_points = add_point(a, route, first_frame, first_frame, false, num_outputs, 0);
-    uint64_t frame = next_bend(route, first_frame);
-    for (; frame < first_frame + num_frames; frame = next_bend(route, frame)) {
+    uint64_t begin = block->first + block->lead;
+    uint32_t num_points = 0;
+    if (block->lead > 0) { /* before the session as at its first frame */
+        num_points = add_point(a, route, block, block->lead < block->num_frames ? begin : 0, false, num_outputs, 0);
+        a->frames[0] = 0;
+        if (block->lead == block->num_frames)
+            return num_points;
+    }
+    num_points = add_point(a, route, block, begin, false, num_outputs, num_points);
+    uint64_t frame = next_bend(route, begin);
+    for (; frame - block->first < block->num_frames; frame = next_bend(route, frame)) {
         if (jumps)
-            num_points = add_point(a, route, first_frame, frame, true, num_outputs, num_points);
-        num_points = add_point(a, route, first_frame, frame, false, num_outputs, num_points);
+            num_points = add_point(a, route, block, frame, true, num_outputs, num_points);
+        num_points = add_point(a, route, block, frame, false, num_outputs, num_points);
     }
     return frame == UINT64_MAX ? num_points /* constant from here on */
-                               : add_end(a, route, first_frame, num_frames, frame, num_outputs, num_points);
+                               : add_end(a, route, block, frame, num_outputs, num_points);
 }
 
 /* Where the next output, edge and point of the block's mixes go. */
@@ -419,13 +459,14 @@ static void add_mix(mxd_graph *graph, const mxd_mix *mix, uint64_t first_frame, 
                     const cursor *begin, cursor *next)
 {
     struct mxd_block_arrays *a = graph->arrays;
+    const span block = span_of(mix, first_frame, num_frames);
     for (uint32_t r = 0; r < mix->num_routes; r++) {
         const mxd_route *route = &mix->routes[r];
         mxd_mix_edge *slots = a->slots + (size_t)r * mix->num_lanes;
         memset(slots, 0, mix->num_lanes * sizeof *slots);
         if (!graph->chains[route->chain].active || route->folded)
             continue;
-        uint32_t num_points = trace_route(a, route, first_frame, num_frames, mix->num_lanes);
+        uint32_t num_points = trace_route(a, route, &block, mix->num_lanes);
         for (uint32_t o = 0; o < mix->num_lanes; o++) {
             slots[o] = keep_curve(a, begin, next, o, mix->num_lanes, num_points);
             slots[o].input_lane = graph->lanes[route->lane].physical;
@@ -487,11 +528,11 @@ typedef struct row_cursor {
     uint32_t row;
     uint32_t input;
     double *points;
+    uint32_t num_moving;
 } row_cursor;
 
 /* Lists the active rows of an eq or convolve step, or of another kernel's. */
-static void list_row_run(mxd_graph *graph, const mxd_step *step, uint64_t first_frame, row_cursor *next,
-                         mxd_block *block)
+static void list_row_run(mxd_graph *graph, const mxd_step *step, row_cursor *next, mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
     const row_cursor begin = *next;
@@ -502,8 +543,8 @@ static void list_row_run(mxd_graph *graph, const mxd_step *step, uint64_t first_
             continue;
         a->values[next->row] = NULL;
         if (mxd_row_moves(&operation->row)) {
-            mxd_row_points(graph->session, &operation->row, first_frame, block->num_frames, next->points);
-            a->values[next->row] = next->points;
+            a->moving[next->num_moving++] = operation;
+            a->values[next->row] = operation->row.points = next->points;
             next->points += (size_t)mxd_value_points(block->num_frames) * operation->row.num_values;
         }
         a->rows[next->row] = i;
@@ -522,6 +563,21 @@ static void list_row_run(mxd_graph *graph, const mxd_step *step, uint64_t first_
         };
 }
 
+/* The points of one row that moves: rows do not know of each other. */
+typedef struct moving_job {
+    const mxd_graph *graph;
+    uint64_t first_frame;
+    uint32_t num_frames;
+} moving_job;
+
+static void fill_points(void *user, uint32_t index, uint32_t thread)
+{
+    (void)thread;
+    const moving_job *job = user;
+    mxd_operation *operation = job->graph->arrays->moving[index];
+    mxd_row_points(job->graph->session, operation, job->first_frame, job->num_frames, operation->row.points);
+}
+
 static void list_runs(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
@@ -532,8 +588,10 @@ static void list_runs(mxd_graph *graph, uint64_t first_frame, uint32_t num_frame
         if (graph->steps[i].kind == MXD_OPERATION_MIX)
             list_mix_run(graph, i, first_frame, num_frames, &next, block);
         else
-            list_row_run(graph, &graph->steps[i], first_frame, &next_row, block);
+            list_row_run(graph, &graph->steps[i], &next_row, block);
     }
+    const moving_job job = {graph, first_frame, block->num_frames};
+    mxd_threads_run(graph->threads, next_row.num_moving, fill_points, (void *)&job);
 }
 
 static void list_downloads(mxd_graph *graph, uint32_t num_frames, float *outputs, mxd_block *block)
