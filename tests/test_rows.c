@@ -49,7 +49,7 @@ static float *run_case(const row_case *test, const place *where, uint32_t block_
     float *outputs = malloc(num_samples(test) * sizeof *outputs);
     assert_true(problems && outputs);
     bool lanes_hold = false;
-    row_rig *rig = row_rig_create(test, the_seed(), block_frames, where->creator, where->threads, where->device,
+    row_rig *rig = row_rig_create(test, the_seed(), block_frames, true, where->creator, where->threads, where->device,
                                   problems);
     mxd_result result = rig ? row_rig_run(rig, outputs, &lanes_hold) : MXD_ERROR_MEMORY;
     row_rig_destroy(rig);
