@@ -1,6 +1,6 @@
 /*
  * The parts of the session parser (session_json.c, session_strip.c,
- * session_place.c, session_clips.c) and what they share while a session loads.
+ * session_place.c, session_clips.c, session_clip.c) and what they share while a session loads.
  *
  * A part that is wrong is reported and left in a state that says "unknown", so
  * that mxd_session_validate can go on without telling a mistake twice:
@@ -75,6 +75,10 @@ void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inser
 void mxd_load_place(mxd_loader *loader, mxd_reader *reader, mxd_placement *place);
 /* "clips" and "channels": the source of a track. */
 void mxd_load_clips(mxd_loader *loader, mxd_reader *reader, mxd_track *track);
+/* One clip; gives the number of its channels, 0 = unknown. */
+uint32_t mxd_load_clip(mxd_loader *loader, mxd_reader *reader, mxd_clip *clip);
+/* What an audio file holds; NULL if it cannot be used (which is told where it is first named). */
+const mxd_audio_info *mxd_loader_probe(mxd_loader *loader, const char *path, const mxd_place *place);
 void mxd_probe_cache_finish(mxd_probe_cache *cache);
 
 #endif

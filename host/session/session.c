@@ -10,6 +10,16 @@ mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin
     return (mxd_place){.file = session->file, .line = origin->line, .column = origin->column, .path = origin->path};
 }
 
+uint32_t mxd_clip_num_channels(const mxd_clip *clip)
+{
+    return clip->mono_sum ? 1 : clip->channels ? clip->num_channels : clip->file_channels;
+}
+
+bool mxd_clip_is_stretched(const mxd_clip *clip)
+{
+    return (clip->stretch != 0.0 && clip->stretch != 1.0) || clip->pitch_semitones != 0.0;
+}
+
 static void free_automation(mxd_automation *automation, uint32_t num_automation)
 {
     for (uint32_t i = 0; i < num_automation; i++) {
@@ -53,6 +63,8 @@ void mxd_session_destroy(mxd_session *session)
         mxd_track *track = &session->tracks[i];
         for (uint32_t j = 0; j < track->num_clips; j++) {
             free(track->clips[j].file);
+            free(track->clips[j].channels);
+            free(track->clips[j].envelope.points);
             free(track->clips[j].origin.path);
         }
         free(track->clips);
