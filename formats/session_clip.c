@@ -40,49 +40,15 @@ static void load_fade(mxd_loader *loader, mxd_reader *reader, const char *key, m
     mxd_reader_close(child);
 }
 
-static void load_envelope_point(mxd_loader *loader, mxd_reader *points, size_t index, mxd_clip_envelope *envelope)
+static void load_envelope(mxd_loader *loader, mxd_reader *reader, mxd_automation *envelope)
 {
-    mxd_reader *pair = mxd_item_array(points, index);
-    if (!pair)
-        return;
-    double time_s = 0.0, gain_db = 0.0;
-    bool good = mxd_reader_length(pair) == 2;
-    if (!good) {
-        mxd_reader_fail(pair, NULL, "a point must be [time in seconds from the clip's beginning, gain in dB]");
-    } else {
-        good = mxd_item_number(pair, 0, 0.0, MXD_MAX_TIME_S, &time_s);
-        /* As in automation: lower than the lowest level there is silence. */
-        good = mxd_item_level(pair, 1, -1000.0, MXD_MAX_LEVEL_DB, &gain_db) && good;
-    }
-    uint64_t frame = (uint64_t)llround(time_s * loader->session->sample_rate);
-    uint32_t count = envelope->num_points;
-    if (good && count > 0 && frame <= envelope->points[count - 1].frame)
-        mxd_reader_fail(pair, NULL, "points must ascend in time by a frame or more, but this one, at %.10g s, does not "
-                                    "come after the one before", time_s);
-    else if (good)
-        envelope->points[envelope->num_points++] =
-            (mxd_clip_point){.frame = frame, .gain_db = gain_db <= MXD_MIN_LEVEL_DB ? -HUGE_VAL : gain_db};
-    mxd_reader_close(pair);
-}
-
-static void load_envelope(mxd_loader *loader, mxd_reader *reader, mxd_clip_envelope *envelope)
-{
-    static const char *const curves[] = {"linear", "hold"};
-    int curve = 0;
-    if (mxd_read_choice(reader, "envelope_curve", MXD_OPTIONAL, curves, COUNT(curves), &curve) &&
-        !mxd_read_has(reader, "envelope"))
+    static const mxd_point_range range = {.min = -1000.0, .max = MXD_MAX_LEVEL_DB, .in_db = true, .has_silence = true,
+                                          .silence_db = MXD_MIN_LEVEL_DB};
+    bool has_curve = mxd_read_has(reader, "envelope_curve");
+    if (mxd_read_has(reader, "envelope"))
+        mxd_load_curve_at(loader, reader, "envelope_curve", "envelope", &range, envelope);
+    else if (has_curve)
         mxd_reader_fail(reader, "envelope_curve", "\"envelope_curve\" is the curve of an \"envelope\", but there is none");
-    envelope->holds = curve == 1;
-    mxd_reader *points = mxd_read_array(reader, "envelope", MXD_OPTIONAL);
-    if (!points)
-        return;
-    size_t count = mxd_reader_length(points);
-    if (count == 0)
-        mxd_reader_fail(reader, "envelope", "there must be at least one point [time in seconds, gain in dB]");
-    envelope->points = mxd_loader_alloc(loader, count, sizeof *envelope->points);
-    for (size_t i = 0; envelope->points && i < count; i++)
-        load_envelope_point(loader, points, i, envelope);
-    mxd_reader_close(points);
 }
 
 static void load_gain(mxd_loader *loader, mxd_reader *reader, mxd_clip *clip)
@@ -259,7 +225,7 @@ static void check_fade(mxd_loader *loader, mxd_reader *reader, const char *key, 
 static void check_envelope(mxd_loader *loader, mxd_reader *reader, const mxd_clip *clip)
 {
     double rate = loader->session->sample_rate;
-    const mxd_clip_envelope *envelope = &clip->envelope;
+    const mxd_automation *envelope = &clip->envelope;
     if (envelope->num_points == 0 || envelope->points[envelope->num_points - 1].frame <= clip->num_frames)
         return;
     mxd_reader_fail(reader, "envelope", "its last point lies at %.10g s, but the clip ends %.10g s after its beginning",

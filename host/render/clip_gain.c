@@ -38,7 +38,7 @@ bool mxd_clip_gain_moves(const mxd_clip *clip, uint64_t first, uint64_t num_fram
 /* ---- The envelope -------------------------------------------------------- */
 
 /* Number of points at or before frame. */
-static uint32_t count_points(const mxd_clip_envelope *envelope, uint64_t frame)
+static uint32_t count_points(const mxd_automation *envelope, uint64_t frame)
 {
     uint32_t low = 0, high = envelope->num_points;
     while (low < high) {
@@ -83,25 +83,35 @@ static double finite_level(double db)
     return db < MXD_SILENCE_DB ? MXD_SILENCE_DB : db;
 }
 
-static void apply_envelope(const mxd_clip_envelope *envelope, uint64_t first, uint32_t num_frames, double *gain)
+/* Frames frame.. up to the next point. count: points at or before them. */
+static void scale_by_segment(const mxd_automation *envelope, uint32_t count, uint64_t frame, uint32_t num_frames,
+                             double *gain)
 {
-    const mxd_clip_point *points = envelope->points;
-    uint32_t next = count_points(envelope, first);
-    for (uint32_t done = 0; done < num_frames; next++) {
-        uint64_t frame = first + done, left = next < envelope->num_points ? points[next].frame - frame : UINT64_MAX;
-        uint32_t count = left < num_frames - done ? (uint32_t)left : num_frames - done;
-        const mxd_clip_point *from = next ? &points[next - 1] : points;
-        const mxd_clip_point *to = next && next < envelope->num_points && !envelope->holds ? &points[next] : from;
-        double from_db = finite_level(from->gain_db), to_db = finite_level(to->gain_db);
-        if (from_db == to_db) {
-            scale(gain + done, count, mxd_gain_of_db(from_db));
-        } else {
-            double slope = (to_db - from_db) / (double)(to->frame - from->frame);
-            scale_by_line(gain + done, count, from_db, slope, frame - from->frame);
-            if (frame == from->frame && from_db <= MXD_SILENCE_DB && count > 0)
-                gain[done] = 0.0;
-        }
-        done += count;
+    const mxd_automation_point *from = &envelope->points[count ? count - 1 : 0];
+    mxd_curve curve = count == 0 || count == envelope->num_points ? MXD_CURVE_HOLD
+                      : envelope->segments ? envelope->segments[count - 1].curve : envelope->curve;
+    if (curve == MXD_CURVE_HOLD) {
+        scale(gain, num_frames, mxd_gain_of_db(from->value));
+    } else if (curve == MXD_CURVE_LINEAR && from->value != from[1].value) {
+        double from_db = finite_level(from->value);
+        double slope = (finite_level(from[1].value) - from_db) / (double)(from[1].frame - from->frame);
+        scale_by_line(gain, num_frames, from_db, slope, frame - from->frame);
+        if (frame == from->frame && from_db <= MXD_SILENCE_DB && num_frames > 0)
+            gain[0] = 0.0;
+    } else {
+        for (uint32_t i = 0; i < num_frames; i++)
+            gain[i] *= mxd_gain_of_db(mxd_automation_value(envelope, frame + i, false));
+    }
+}
+
+static void apply_envelope(const mxd_automation *envelope, uint64_t first, uint32_t num_frames, double *gain)
+{
+    uint32_t count = count_points(envelope, first);
+    for (uint32_t done = 0; done < num_frames; count++) {
+        uint64_t left = count < envelope->num_points ? envelope->points[count].frame - first - done : UINT64_MAX;
+        uint32_t here = left < num_frames - done ? (uint32_t)left : num_frames - done;
+        scale_by_segment(envelope, count, first + done, here, gain + done);
+        done += here;
     }
 }
 

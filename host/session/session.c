@@ -20,12 +20,28 @@ bool mxd_clip_is_stretched(const mxd_clip *clip)
     return (clip->stretch != 0.0 && clip->stretch != 1.0) || clip->pitch_semitones != 0.0;
 }
 
+uint32_t mxd_session_num_strips(const mxd_session *session)
+{
+    return session->num_tracks + session->num_buses;
+}
+
+const mxd_strip *mxd_session_strip(const mxd_session *session, uint32_t index)
+{
+    return index < session->num_tracks ? &session->tracks[index].strip
+                                       : &session->buses[index - session->num_tracks].strip;
+}
+
+static void finish_automation(mxd_automation *automation)
+{
+    free(automation->points);
+    free(automation->segments);
+    free(automation->origin.path);
+}
+
 static void free_automation(mxd_automation *automation, uint32_t num_automation)
 {
-    for (uint32_t i = 0; i < num_automation; i++) {
-        free(automation[i].points);
-        free(automation[i].origin.path);
-    }
+    for (uint32_t i = 0; i < num_automation; i++)
+        finish_automation(&automation[i]);
     free(automation);
 }
 
@@ -35,6 +51,11 @@ static void free_inserts(mxd_insert *inserts, uint32_t num_inserts)
         if (inserts[i].effect)
             inserts[i].effect->destroy(inserts[i].params);
         free_automation(inserts[i].automation, inserts[i].num_automation);
+        if (inserts[i].side_chain) {
+            free(inserts[i].side_chain->from);
+            free(inserts[i].side_chain->origin.path);
+            free(inserts[i].side_chain);
+        }
         free(inserts[i].origin.path);
     }
     free(inserts);
@@ -64,7 +85,7 @@ void mxd_session_destroy(mxd_session *session)
         for (uint32_t j = 0; j < track->num_clips; j++) {
             free(track->clips[j].file);
             free(track->clips[j].channels);
-            free(track->clips[j].envelope.points);
+            finish_automation(&track->clips[j].envelope);
             free(track->clips[j].origin.path);
         }
         free(track->clips);
@@ -77,6 +98,7 @@ void mxd_session_destroy(mxd_session *session)
         free_inserts(session->deliverables[i].inserts, session->deliverables[i].num_inserts);
         free(session->deliverables[i].origin.path);
     }
+    free(session->tempo);
     free(session->tracks);
     free(session->buses);
     free(session->deliverables);

@@ -40,20 +40,61 @@ typedef enum mxd_non_finite {
     MXD_NON_FINITE_ZERO   /* it becomes 0 */
 } mxd_non_finite;
 
-/*
- * A clip's own gain: frames count from its beginning, on the time line; straight in dB between points (or each until the
- * next), at rest before the first and after the last.
- */
-typedef struct mxd_clip_point {
-    uint64_t frame;           /* ascending strictly; at most the clip's num_frames */
-    double gain_db;           /* -HUGE_VAL = silence */
-} mxd_clip_point;
+/* Which span between the insert chain and the output a send taps. */
+typedef enum mxd_tap { MXD_TAP_POST_FADER, MXD_TAP_PRE_FADER } mxd_tap;
 
-typedef struct mxd_clip_envelope {
-    mxd_clip_point *points;
-    uint32_t num_points;      /* 0 = none */
-    bool holds;
-} mxd_clip_envelope;
+typedef struct mxd_send {
+    uint32_t bus;             /* index into mxd_session.buses */
+    double gain_db;
+    mxd_tap tap;
+    mxd_origin origin;
+} mxd_send;
+
+typedef enum mxd_parameter {
+    MXD_PARAMETER_FADER,
+    MXD_PARAMETER_PAN,
+    MXD_PARAMETER_SEND,       /* a send's gain */
+    MXD_PARAMETER_SEND_PAN,
+    MXD_PARAMETER_INSERT      /* one of an insert's values */
+} mxd_parameter;
+
+/* The way from a point of value a to the next, of value b; x goes from 0 to 1 between them in time. */
+typedef enum mxd_curve {
+    MXD_CURVE_LINEAR,         /* a + (b - a) x in the parameter's own unit (dB for levels) */
+    MXD_CURVE_HOLD,           /* a until the next point */
+    MXD_CURVE_EXPONENTIAL,    /* a (b / a)^x, a and b > 0; of levels in dB: straight in gain */
+    MXD_CURVE_BEZIER          /* cubic Bezier curve in time and value, by handles (mxd_segment) */
+} mxd_curve;
+
+typedef struct mxd_automation_point {
+    uint64_t frame;
+    double value;             /* dB or pan position; -HUGE_VAL dB = silence */
+} mxd_automation_point;
+
+/* The way from one point to the next where it is not the automation's usual one. */
+typedef struct mxd_segment {
+    mxd_curve curve;
+    /* BEZIER: the inner control points, from the segment's first point on and from its last one back. */
+    double out_frames, out_value; /* 0 <= out_frames <= the segment's length */
+    double in_frames, in_value;   /* 0 >= in_frames >= -the segment's length: time only ever goes forward */
+} mxd_segment;
+
+/*
+ * One parameter over time: the first value before the first point, the last one
+ * after the last. Replaces the static value. Points ascend strictly in time.
+ */
+typedef struct mxd_automation {
+    mxd_parameter parameter;
+    uint32_t send;            /* for MXD_PARAMETER_SEND and SEND_PAN: index into the strip's sends */
+    uint32_t value;           /* for MXD_PARAMETER_INSERT: index into the insert's values */
+    mxd_curve curve;
+    bool is_level;            /* in dB */
+    bool holds;               /* a segment holds: there may be jumps, whatever curve says */
+    mxd_automation_point *points;
+    mxd_segment *segments;    /* num_points, the last without meaning; NULL = all by curve, beziers with handles of a third of the segment's length and no value: an S */
+    uint32_t num_points;      /* >= 1 */
+    mxd_origin origin;
+} mxd_automation;
 
 /*
  * A span that is played again and again until the clip is over. At each seam the span's last crossfade_frames pass
@@ -83,8 +124,8 @@ typedef struct mxd_clip {
     double stretch;           /* how many times as long, at the same pitch; 0 and 1 = as it is */
     double pitch_semitones;   /* at the same length */
     bool preserve_formants;
-    mxd_clip_envelope envelope;
-    mxd_fade fade_in;         /* on the time line, as the envelope */
+    mxd_automation envelope;  /* its own gain, in dB; frames count from its beginning on the time line; may be empty */
+    mxd_fade fade_in;         /* on the time line, too */
     mxd_fade fade_out;
     mxd_non_finite non_finite;
     uint32_t file_rate;       /* of the file, Hz */
@@ -93,46 +134,15 @@ typedef struct mxd_clip {
     mxd_origin origin;
 } mxd_clip;
 
-/* Which span between the insert chain and the output a send taps. */
-typedef enum mxd_tap { MXD_TAP_POST_FADER, MXD_TAP_PRE_FADER } mxd_tap;
+#define MXD_NO_STRIP UINT32_MAX
 
-typedef struct mxd_send {
-    uint32_t bus;             /* index into mxd_session.buses */
-    double gain_db;
+/* Another strip's signal that an insert listens to. */
+typedef struct mxd_side_chain {
+    char *from;                   /* the strip's name */
+    uint32_t strip;               /* as mxd_session_strip numbers them; MXD_NO_STRIP = not found */
     mxd_tap tap;
     mxd_origin origin;
-} mxd_send;
-
-typedef enum mxd_parameter {
-    MXD_PARAMETER_FADER,
-    MXD_PARAMETER_PAN,
-    MXD_PARAMETER_SEND,
-    MXD_PARAMETER_INSERT      /* one of an insert's values */
-} mxd_parameter;
-
-typedef enum mxd_curve {
-    MXD_CURVE_LINEAR,         /* straight in the parameter's own unit (dB for levels) */
-    MXD_CURVE_HOLD            /* each value until the next point */
-} mxd_curve;
-
-typedef struct mxd_automation_point {
-    uint64_t frame;
-    double value;             /* dB or pan position; -HUGE_VAL dB = silence */
-} mxd_automation_point;
-
-/*
- * One parameter over time: the first value before the first point, the last one
- * after the last. Replaces the static value. Points ascend strictly in time.
- */
-typedef struct mxd_automation {
-    mxd_parameter parameter;
-    uint32_t send;            /* for MXD_PARAMETER_SEND: index into the strip's sends */
-    uint32_t value;           /* for MXD_PARAMETER_INSERT: index into the insert's values */
-    mxd_curve curve;
-    mxd_automation_point *points;
-    uint32_t num_points;      /* >= 1 */
-    mxd_origin origin;
-} mxd_automation;
+} mxd_side_chain;
 
 typedef struct mxd_insert {
     const struct mxd_effect *effect;
@@ -140,6 +150,7 @@ typedef struct mxd_insert {
     bool bypass;
     mxd_automation *automation;   /* of MXD_PARAMETER_INSERT */
     uint32_t num_automation;
+    mxd_side_chain *side_chain;   /* NULL = none */
     mxd_origin origin;
 } mxd_insert;
 
@@ -209,12 +220,22 @@ typedef struct mxd_deliverable {
     mxd_origin origin;
 } mxd_deliverable;
 
+/* The tempo from a frame on. */
+typedef struct mxd_tempo_point {
+    uint64_t frame;
+    double bpm;                   /* beats (quarter notes) a minute */
+    bool ramp;                    /* moves linearly in time to the next point's; else holds until there */
+    double beats;                 /* from frame 0 to here; set by mxd_tempo_accumulate */
+} mxd_tempo_point;
+
 struct mxd_session {
     char *file;                   /* the session file, as given */
     char *folder;                 /* its folder, "." where it has none */
     char *title;                  /* never NULL; may be "" */
     uint32_t sample_rate;         /* Hz, 8000..384000 */
     uint64_t num_frames;          /* length_s; 0 = until the last tail has rung out */
+    mxd_tempo_point *tempo;       /* ascending in time (tempo.h) */
+    uint32_t num_tempo_points;    /* 0 = 120 beats a minute */
     mxd_track *tracks;
     uint32_t num_tracks;
     mxd_bus *buses;
@@ -228,6 +249,10 @@ uint32_t mxd_clip_num_channels(const mxd_clip *clip);
 /* Whether Rubber Band plays it: only at session rates up to MXD_STRETCH_MAX_RATE. */
 bool mxd_clip_is_stretched(const mxd_clip *clip);
 #define MXD_STRETCH_MAX_RATE 192000u /* Hz; the library's own bound */
+
+/* Tracks and buses as one list: tracks first. */
+uint32_t mxd_session_num_strips(const mxd_session *session);
+const mxd_strip *mxd_session_strip(const mxd_session *session, uint32_t index);
 
 /* Where an origin of the session lies, for messages. */
 mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin);
