@@ -108,20 +108,30 @@
 #define MXD_DYNAMICS_FULL_DIFFERENCE 2.0     /* of a transient's envelopes: the whole amount */
 
 /*
- * State: started, open, frames of hold that remain; for each level
- * MXD_DYNAMICS_MEMORIES values as two words each (the value, and what it lacks:
- * the CPU's detectors run in double); the last frames of each channel, as long as
- * the look-ahead, twice (shift.h).
+ * State: whether the row has started; for each level MXD_DYNAMICS_MEMORIES values as
+ * two words each (the value, and what it lacks: the CPU's detectors run in
+ * double); the last frames of each channel, as many as the look-ahead, twice (shift.h).
  *
  * On the device each of the functions of y that a frame stands for, max(p, y + d -
  * a y), open and hold alike, composes with the next to one of the same form, so
  * that a tile of frames is a prefix scan; a row is one workgroup, tile by tile.
  */
 #define MXD_DYNAMICS_STARTED 0
-#define MXD_DYNAMICS_OPEN 1
-#define MXD_DYNAMICS_REMAINING 2
-#define MXD_DYNAMICS_FIRST_MEMORY 4
+#define MXD_DYNAMICS_FIRST_MEMORY 2
 #define MXD_DYNAMICS_MEMORIES 5
+/* Memories of a level: */
+#define MXD_DYNAMICS_DETECTED 0  /* y1 */
+#define MXD_DYNAMICS_SMOOTHED 1  /* y2 */
+#define MXD_DYNAMICS_MEAN 2
+#define MXD_DYNAMICS_OPEN 3      /* 1 or 0 */
+#define MXD_DYNAMICS_REMAINING 4 /* frames of hold; -1 = none */
+/* and of TRANSIENT: */
+#define MXD_DYNAMICS_FAST 0
+#define MXD_DYNAMICS_SLOW 1
+#define MXD_DYNAMICS_FAST_ONSET 2
+#define MXD_DYNAMICS_SLOW_ONSET 3
+#define MXD_DYNAMICS_SUSTAINED 4
+
 #define MXD_DYNAMICS_FRAMES 8        /* of one invocation */
 #define MXD_DYNAMICS_MAX_WORKGROUP 256
 
