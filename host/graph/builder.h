@@ -1,6 +1,9 @@
 /*
  * Where an insert emits its steps (effect.h's emit): it asks for lanes and adds
  * operations; the graph batches operations of one kernel at one depth into steps.
+ * An operation sees what those before it left on its lanes, also where a later
+ * one works in place; but what a convolver reads must not be changed in place
+ * afterwards (its convolution may be put off and joined with others).
  */
 #ifndef MXD_GRAPH_BUILDER_H
 #define MXD_GRAPH_BUILDER_H
