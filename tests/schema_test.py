@@ -47,6 +47,15 @@ def full():
             "impulse_response": {"decay_s": [0.3, 0.2], "predelay_ms": 5, "width": 0.5, "channels": 2, "seed": 7}}
     response = {"type": "convolver", "impulse_response": "stereo.wav", "length_s": 0.05, "matrix": [[0, None], [None, 1]],
                 "predelay_ms": 0, "wet_db": 0, "dry_db": None, "normalize": "none"}
+    utilities = [
+        {"type": "gain", "gain_db": None,
+         "automation": [{"parameter": "gain_db", "curve": "hold", "points": [[0, None], [1, 3]]}]},
+        {"type": "trim", "gain_db": -3, "channels_db": [0, -0.5]},
+        {"type": "polarity", "channels": [1]}, {"type": "width", "width": 0.5, "below_hz": 120},
+        {"type": "rotate", "angle_deg": -20}, {"type": "dc-block", "frequency_hz": 10}]
+    for insert in [eq, room, response] + utilities:
+        insert.setdefault("bypass", False)
+        insert.setdefault("automation", [])
     return {
         "$schema": "session.schema.json",
         "mixdown": 1,
@@ -75,7 +84,7 @@ def full():
             {"name": "Panned", "clips": [{"file": "mono.wav"}], "output": "Drums", "place": {"pan": -0.3},
              "automation": [{"parameter": "pan", "points": [[0, -1], [1, 1]]}]}],
         "buses": [
-            {"name": "Drums", "channels": 2, "inserts": [], "fader_db": None, "mute": True, "solo": False,
+            {"name": "Drums", "channels": 2, "inserts": utilities, "fader_db": None, "mute": True, "solo": False,
              "sends": [{"to": "Hall"}], "automation": [{"parameter": "fader_db", "points": [[0, 0]]}],
              "output": "Hall", "place": {"pan": 0}},
             {"name": "Hall", "channels": 2, "inserts": [room], "place": {"bed": "0+2+0"}}],
@@ -127,6 +136,7 @@ def change(path, value):
 
 TRACK, CLIP, PLACE = ("tracks", 0), ("tracks", 0, "clips", 0), ("tracks", 0, "place")
 BAND, ROOM = ("tracks", 0, "inserts", 0, "bands", 1), ("buses", 1, "inserts", 0, "impulse_response")
+UTILITY = ("buses", 0, "inserts")
 # Each is wrong by itself, and the loader must place it at (or right above) the path that is changed.
 WRONG = [
     (("mixdown",), ...), (("mixdown",), 2), (("mixdown",), "1"), (("title",), 3), (("sample_rate",), 7999),
@@ -180,6 +190,11 @@ WRONG = [
     (ROOM + ("channels",), 0), (ROOM + ("seed",), -1), (ROOM + ("predelay_ms",), -1),
     (("buses", 1, "inserts", 0, "matrix"), [[0]]), (("buses", 1, "inserts", 0, "length_s"), 1),
     (("buses", 1, "inserts", 0, "normalize"), "none"),
+    (UTILITY + (0, "gain_db"), 61), (UTILITY + (0, "bypass"), 1), (UTILITY + (0, "automation"), {}),
+    (UTILITY + (0, "automation", 0, "points"), []), (UTILITY + (0, "automation", 0, "curve"), "cubic"), (UTILITY + (1, "gain_db"), None), (UTILITY + (1, "channels_db"), []),
+    (UTILITY + (1, "channels_db"), [25, 0]), (UTILITY + (2, "channels"), []), (UTILITY + (2, "channels"), [1, 1]),
+    (UTILITY + (2, "channels"), [0.5]), (UTILITY + (3, "width"), 2.1), (UTILITY + (3, "below_hz"), 5),
+    (UTILITY + (4, "angle_deg"), 3601), (UTILITY + (5, "frequency_hz"), 0.1),
     (("deliverables", 0, "file"), ...), (("deliverables", 0, "file"), "x.mp3"), (("deliverables", 0, "file"), "x"),
     (("deliverables", 0, "layout"), ...), (("deliverables", 0, "layout"), "ambisonics"), (("deliverables", 0, "bit_depth"), 20),
     (("deliverables", 0, "format"), "adm"), (("deliverables", 0, "channel_order"), "film"),

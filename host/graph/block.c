@@ -172,8 +172,8 @@ static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const s
     a->slots = take(a, size->most_slots, sizeof *a->slots);
     a->gains = take(a, size->most_gains, sizeof *a->gains);
     a->frames = take(a, size->most_points, sizeof *a->frames);
-    return a->limits && a->uploads && a->downloads && a->runs && a->mixes && a->rows && a->restart && a->rests && a->values &&
-           a->value_points && a->outputs && a->edges && a->points && a->slots && a->gains && a->frames;
+    return a->limits && a->uploads && a->downloads && a->runs && a->mixes && a->rows && a->restart && a->rests &&
+           a->values && a->value_points && a->outputs && a->edges && a->points && a->slots && a->gains && a->frames;
 }
 
 uint64_t mxd_graph_array_bytes(const mxd_graph *graph, uint32_t block_frames)
@@ -346,7 +346,7 @@ static void route_gains(const mxd_route *route, uint64_t frame, bool before, uin
         gains[i] *= level;
 }
 
-/* A block as a mix has it: frame 0 of the block is the session's `first`, modulo 2^64 where it lies before the session. */
+/* A block as a mix has it: its frame 0 is the session's `first`, modulo 2^64 where that lies before the session. */
 typedef struct span {
     uint64_t first;
     uint32_t num_frames;

@@ -17,9 +17,9 @@ uint32_t mxd_builder_lane(mxd_graph_builder *builder);
 
 /*
  * What an insert's values are turned into for a kernel, at one moment. params is
- * the insert's; index is the row's or the edge's own, where several share a map; values are its values at that moment (all of them, automation
- * applied). Called on the submitting thread, for every 32nd frame where values
- * move: it must be quick.
+ * the insert's; values are all its values at that moment, automation applied;
+ * index is the row's or the edge's own, where several share a map. Called on the
+ * submitting thread, for every 32nd frame where values move: it must be quick.
  */
 typedef struct mxd_moment {
     uint64_t frame;  /* of the session, as the signal in the insert has it; its rate is the context's */

@@ -299,7 +299,8 @@ static bool build_all(mxd_fold_build *b)
     b->read_ranks = calloc(b->num_lanes + 1, sizeof *b->read_ranks);
     b->source_of = calloc(b->num_lanes + 1, sizeof *b->source_of);
     b->first_destination = calloc(graph->num_mixes + 1, sizeof *b->first_destination);
-    if (!b->folded || !b->ranks || !b->constant || !b->lane_ranks || !b->read_ranks || !b->source_of || !b->first_destination)
+    if (!b->folded || !b->ranks || !b->constant || !b->lane_ranks || !b->read_ranks || !b->source_of ||
+        !b->first_destination)
         return false;
     find_readers(b);
     if (!find_sources(b) || !dissolve_inner_mixes(b) || !find_gains(b) || !mxd_fold_share_responses(b))

@@ -180,7 +180,7 @@ typedef struct mxd_graph {
     uint32_t num_operations, operation_capacity;
     mxd_mix *mixes;
     uint32_t num_mixes, mix_capacity;
-    mxd_chain *chains;                /* every chain after those that feed it: strips, deliverables' inserts; then the folds */
+    mxd_chain *chains;                /* each after those that feed it: strips, deliverables' inserts; then folds */
     uint32_t num_chains, chain_capacity;
     uint32_t num_folds;
     mxd_output *outputs;
@@ -193,7 +193,7 @@ typedef struct mxd_graph {
     uint32_t num_layouts;
     uint64_t end_frame;               /* of the session: length_s, or when the last tail has rung out */
     uint64_t history_frames;          /* how far before --from a render must begin */
-    uint32_t latency;                 /* frames by which the outputs are late: the block at frame f has the session's f - latency */
+    uint32_t latency;                 /* frames by which the outputs are late */
     struct mxd_shifted *shifts;       /* lanes delayed to meet others; owned */
     uint32_t num_shifts, shift_capacity;
     uint32_t num_source_lanes;
@@ -257,7 +257,7 @@ uint32_t mxd_graph_add_mix_with_lanes(mxd_graph *graph, uint32_t chain, uint32_t
 uint32_t mxd_graph_add_chain(mxd_graph *graph);
 /* FIXED, with gain 1 and all of fixed[] 0. */
 mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix);
-/* To be called when a mix has all its routes: delays what comes earlier than the mix's latency, and adds its operation. */
+/* To be called when a mix has all its routes: delays what comes too early for it, and adds its operation. */
 mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix);
 /* Frees what it owns. */
 void mxd_operation_finish(mxd_operation *operation);
