@@ -122,7 +122,7 @@ static real *memory(const dynamics *d, uint32_t level, uint32_t index)
     return d->row->state + MXD_DYNAMICS_FIRST_MEMORY + 2 * (level * MXD_DYNAMICS_MEMORIES + index);
 }
 
-static void take_means(const dynamics *d, tile *t, uint32_t first_level, uint32_t count_levels)
+static inline void take_means(const dynamics *d, tile *t, uint32_t first_level, uint32_t count_levels)
 {
     const double part = (double)t->values.rms_mean, rest = 1.0 - part;
     double mean[SIDE_BY_SIDE];
@@ -356,8 +356,10 @@ static void find_gains(const dynamics *d, tile *t, uint32_t first_level, uint32_
             share_level(d, t, t->levels[0]);
         else
             link_level(d, t, first_level + l, t->levels[l]);
-    if (d->rms)
-        take_means(d, t, first_level, count_levels);
+    if (d->rms && count_levels == SIDE_BY_SIDE)
+        take_means(d, t, first_level, SIDE_BY_SIDE);
+    for (uint32_t l = 0; d->rms && count_levels < SIDE_BY_SIDE && l < count_levels; l++)
+        take_means(d, t, first_level + l, 1);
     for (uint32_t l = 0; l < count_levels; l++) {
         take_logarithms(d, t, t->levels[l]);
         if (d->mode == MXD_DYNAMICS_TRANSIENT)
