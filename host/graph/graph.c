@@ -12,6 +12,7 @@
 #include "envelope.h"
 #include "fold.h"
 #include "latency.h"
+#include "moving.h"
 #include "routing.h"
 #include "stems.h"
 
@@ -219,6 +220,20 @@ static mxd_result build_key(build *b, mxd_graph_builder *builder, const mxd_side
     return mxd_graph_close_mix(graph, mix);
 }
 
+/* How long an insert's state goes on to count, with every value at the greatest that it takes. */
+static uint64_t settle_of(const mxd_insert *insert)
+{
+    double values[MXD_MAX_INSERT_VALUES];
+    if (!insert->effect->settle_frames)
+        return 0;
+    memcpy(values, insert->params, insert->effect->num_values * sizeof *values);
+    for (uint32_t i = 0; i < insert->num_automation; i++)
+        for (uint32_t j = 0; j < insert->automation[i].num_points; j++)
+            if (insert->automation[i].points[j].value > values[insert->automation[i].value])
+                values[insert->automation[i].value] = insert->automation[i].points[j].value;
+    return insert->effect->settle_frames(insert->params, values);
+}
+
 /* Lets the inserts add their operations; chain->lanes holds the inputs on entry. */
 static mxd_result build_inserts(build *b, uint32_t chain, const mxd_insert *inserts, uint32_t num_inserts)
 {
@@ -247,7 +262,7 @@ static mxd_result build_inserts(build *b, uint32_t chain, const mxd_insert *inse
             return result;
         b->graph->chains[chain].num_lanes = num_outputs;
         b->graph->chains[chain].latency += latency;
-        b->graph->chains[chain].hold_frames += latency;
+        b->graph->chains[chain].hold_frames += latency + settle_of(&inserts[i]);
     }
     return MXD_OK;
 }

@@ -123,7 +123,7 @@ typedef struct mxd_chain {
     uint32_t latency;                 /* what leaves it */
     uint32_t num_keys;                /* mixes of side-chains: while one is fed the chain runs */
     uint32_t *key_mixes;              /* owned */
-    uint32_t hold_frames;             /* how long its own delays keep what has entered: latency, and shifts behind it */
+    uint64_t hold_frames;             /* how long it keeps what has entered: latency, shifts behind it, detectors */
     uint64_t tail_frames;
     uint64_t end_frame;               /* when the last of it has rung out; 0 = never sounds */
     uint64_t history_frames;          /* how far back what leaves it depends on its input's clips */
