@@ -11,6 +11,7 @@
 #define MXD_EFFECTS_EQ_H
 
 #include "../backend.h"
+#include "shaders/filter.h"
 
 struct mxd_reader; /* formats/reader.h */
 
@@ -38,8 +39,18 @@ typedef struct mxd_eq_band {
     int slope_db_per_octave; /* high- and low-pass: 12, 24, 48 */
 } mxd_eq_band;
 
-/* Writes the band's sections, returns how many: 0 where the band changes nothing (0 dB), at most 4. */
+/* Whether gain_db means anything: bell, shelves, tilt. */
+bool mxd_eq_has_gain(mxd_eq_type type);
+
+/* Writes the band's sections, returns how many, 1 to 4: as many at any frequency, gain and q. */
+uint32_t mxd_eq_design_sections(const mxd_eq_band *band, double sample_rate,
+                                mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS]);
+
+/* The same, but 0 where the band changes nothing (0 dB). */
 uint32_t mxd_eq_design(const mxd_eq_band *band, double sample_rate, mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS]);
+
+/* A section as the values of the kernel `filter` (shaders/filter.h). */
+void mxd_eq_coefficients(const mxd_svf *section, double values[MXD_FILTER_SECTION_VALUES]);
 
 /*
  * Frames after which the ringing that a full-scale input can leave in the cascade

@@ -26,15 +26,12 @@ static uint32_t design_pass(const mxd_eq_band *band, double g, mxd_svf *sections
     return num_sections;
 }
 
-uint32_t mxd_eq_design(const mxd_eq_band *band, double sample_rate, mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS])
+uint32_t mxd_eq_design_sections(const mxd_eq_band *band, double sample_rate,
+                                mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS])
 {
     const double g = tan(pi * band->frequency_hz / sample_rate);
     const double a = pow(10.0, band->gain_db / 40.0); /* square root of the gain, as in the cookbook */
     const double k = 1.0 / band->q;
-    const bool has_gain = band->type == MXD_EQ_BELL || band->type == MXD_EQ_LOW_SHELF ||
-                          band->type == MXD_EQ_HIGH_SHELF || band->type == MXD_EQ_TILT;
-    if (has_gain && band->gain_db == 0.0)
-        return 0;
     switch (band->type) {
     case MXD_EQ_HIGH_PASS:
     case MXD_EQ_LOW_PASS:
@@ -64,6 +61,29 @@ uint32_t mxd_eq_design(const mxd_eq_band *band, double sample_rate, mxd_svf sect
         break;
     }
     return 0;
+}
+
+bool mxd_eq_has_gain(mxd_eq_type type)
+{
+    return type == MXD_EQ_BELL || type == MXD_EQ_LOW_SHELF || type == MXD_EQ_HIGH_SHELF || type == MXD_EQ_TILT;
+}
+
+uint32_t mxd_eq_design(const mxd_eq_band *band, double sample_rate, mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS])
+{
+    if (mxd_eq_has_gain(band->type) && band->gain_db == 0.0)
+        return 0;
+    return mxd_eq_design_sections(band, sample_rate, sections);
+}
+
+void mxd_eq_coefficients(const mxd_svf *section, double values[MXD_FILTER_SECTION_VALUES])
+{
+    const double g = section->g, a1 = 1.0 / (1.0 + g * (g + section->k));
+    values[MXD_FILTER_A2] = g * a1;
+    values[MXD_FILTER_A3] = g * g * a1;
+    values[MXD_FILTER_OMA1] = g * (g + section->k) * a1;
+    values[MXD_FILTER_M0] = section->m0;
+    values[MXD_FILTER_M1] = section->m1;
+    values[MXD_FILTER_M2] = section->m2;
 }
 
 /* -ln of the radius of the section's slowest pole, > 0: p^2 + k p + 1 = 0 with z = (1 + g p) / (1 - g p). */
