@@ -138,7 +138,11 @@ static void load_state(filter_cascade *c, uint32_t e)
 /* Where denormals count as zero, a state that decays stops just above them for ever: below 1e-30 it is silence. */
 static real settled(real state)
 {
-    return state < (real)1e-30 && state > (real)-1e-30 ? 0 : state;
+#if MXD_REAL_BITS == 32
+    if (state < 1e-30f && state > -1e-30f)
+        return 0;
+#endif
+    return state;
 }
 
 static void store_state(filter_cascade *c, uint32_t e)

@@ -30,9 +30,9 @@ static void fill(uint32_t row, uint32_t num_sections, uint64_t frame, double *va
                                   .gain_db = 3.0 * cos(40 * t) / (s + 1),
                                   .q = 0.7 * exp2(0.5 * sin(11 * t)),
                                   .slope_db_per_octave = 12};
-        mxd_svf section;
-        mxd_eq_design_sections(&band, RATE, &section);
-        mxd_eq_coefficients(&section, values + s * MXD_FILTER_SECTION_VALUES);
+        mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS];
+        mxd_eq_design_sections(&band, RATE, sections);
+        mxd_eq_coefficients(sections, values + s * MXD_FILTER_SECTION_VALUES);
     }
 }
 
