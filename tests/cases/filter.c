@@ -31,7 +31,7 @@ static void fill(uint32_t row, uint32_t num_sections, uint64_t frame, double *va
                                   .q = 0.7 * exp2(0.5 * sin(11 * t)),
                                   .slope_db_per_octave = 12};
         mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS];
-        mxd_eq_design_sections(&band, RATE, sections);
+        mxd_eq_design_at(&band, mxd_eq_prewarp(band.frequency_hz, RATE), sections);
         mxd_eq_coefficients(sections, values + s * MXD_FILTER_SECTION_VALUES);
     }
 }
