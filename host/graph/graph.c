@@ -651,6 +651,7 @@ void mxd_graph_destroy(mxd_graph *graph)
     for (uint32_t i = 0; i < graph->num_steps; i++)
         free(graph->steps[i].operations);
     mxd_block_arrays_destroy(graph->arrays);
+    mxd_threads_destroy(graph->threads);
     for (uint32_t i = 0; i < graph->num_chains; i++) {
         free(graph->chains[i].fold_inputs);
         free(graph->chains[i].key_mixes);

@@ -23,6 +23,7 @@
 #include "../effects/effect.h"
 #include "../scene/panner.h"
 #include "../session/session.h"
+#include "../threads.h"
 #include "builder.h"
 
 #define MXD_NO_INDEX UINT32_MAX
@@ -86,6 +87,7 @@ typedef struct mxd_row_operation {
     double (*rate_hz)(const void *params, const double *values);
     uint64_t cycles_frame;            /* while rendering: where the oscillator was summed up to, ... */
     double cycles;                    /* ... and how far it had come */
+    double *points;                   /* where the block's values go; not owned */
 } mxd_row_operation;
 
 typedef struct mxd_operation {
@@ -202,6 +204,7 @@ typedef struct mxd_graph {
     mxd_step *steps;
     uint32_t num_steps;
     struct mxd_block_arrays *arrays;  /* block.c's */
+    mxd_threads *threads;             /* that share out rows whose values move */
 } mxd_graph;
 
 typedef enum mxd_folding {
@@ -223,8 +226,11 @@ void mxd_graph_destroy(mxd_graph *graph);
 /* Finds depths, batches operations into steps and assigns physical lanes. Sets num_physical_lanes and steps. */
 mxd_result mxd_graph_schedule(mxd_graph *graph);
 
-/* Makes the graph's steps on a backend whose blocks have block_frames frames, and what mxd_graph_block needs. */
-mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames);
+/*
+ * Makes the graph's steps on a backend whose blocks have block_frames frames, and what mxd_graph_block needs, which
+ * works on num_threads threads (0 = all cores).
+ */
+mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames, uint32_t num_threads);
 
 /*
  * Fills `block` with what the block at first_frame runs (which is graph->latency
