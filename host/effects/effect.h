@@ -54,6 +54,8 @@ typedef struct mxd_effect {
     void *(*read)(struct mxd_reader *reader, const mxd_effect_context *context);
     /* Checks values against each other and works out what depends on them, once all are there. NULL: nothing to do. */
     void (*finish)(void *params, struct mxd_reader *reader, const mxd_effect_context *context);
+    /* Told of each value that automation moves, and between which numbers, after finish: for the tail and emit. NULL: nothing to do. */
+    void (*automated)(void *params, uint32_t value, double least, double most);
     /* Frees what read returned; accepts NULL. */
     void (*destroy)(void *params);
     /* The file that params came from, as it can be opened, or NULL: no output may overwrite it. NULL: never any. */

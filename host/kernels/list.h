@@ -4,6 +4,7 @@
 
 #define MXD_KERNELS(X) \
     X(SHIFT, shift) \
-    X(DYNAMICS, dynamics)
+    X(DYNAMICS, dynamics) \
+    X(FILTER, filter)
 
 #endif
