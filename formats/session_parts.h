@@ -1,6 +1,6 @@
 /*
  * The parts of the session parser (session_json.c, session_strip.c,
- * session_place.c, session_clips.c) and what they share while a session loads.
+ * session_place.c, session_clips.c, session_tempo.c) and what they share while a session loads.
  *
  * A part that is wrong is reported and left in a state that says "unknown", so
  * that mxd_session_validate can go on without telling a mistake twice:
@@ -73,6 +73,8 @@ void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip);
 void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inserts, uint32_t *num_inserts);
 /* The object at "place", if there is one. */
 void mxd_load_place(mxd_loader *loader, mxd_reader *reader, mxd_placement *place);
+/* "tempo", if it is there: before all that may speak of beats. */
+void mxd_load_tempo(mxd_loader *loader, mxd_reader *root);
 /* "clips" and "channels": the source of a track. */
 void mxd_load_clips(mxd_loader *loader, mxd_reader *reader, mxd_track *track);
 void mxd_probe_cache_finish(mxd_probe_cache *cache);

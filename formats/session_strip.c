@@ -306,7 +306,8 @@ void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inser
 {
     const mxd_effect_context context = {.sample_rate = loader->session->sample_rate,
                                         .folder = loader->session->folder,
-                                        .responses = loader->responses};
+                                        .responses = loader->responses,
+                                        .session = loader->session};
     mxd_reader *array = mxd_read_array(reader, "inserts", MXD_OPTIONAL);
     if (!array)
         return;

@@ -53,6 +53,7 @@ def full():
         "title": "Everything",
         "sample_rate": 48000,
         "length_s": 2.5,
+        "tempo": [[0, 90], [1, 120.5, "linear"], [2, 60, "hold"]],
         "tracks": [
             {"name": "Still", "channels": 2,
              "clips": [{"file": "mono.wav", "start_s": 0.5, "offset_s": 0.1, "length_s": 0.2, "gain_db": None,
@@ -103,6 +104,7 @@ def variations():
     session = minimal()
     session["tracks"][0]["clips"] = []
     session["length_s"] = 1
+    session["tempo"] = 133.3
     session["sample_rate"] = 44100.0
     session["deliverables"] = [{"file": "a.FLAC", "layout": "stereo"}, {"file": "b", "layout": "4+7+0", "format": "wav"}]
     yield "no clips, whole number with a point, formats", session
@@ -129,7 +131,9 @@ WRONG = [
     (("sample_rate",), 384001), (("sample_rate",), 44100.5), (("sample_rate",), "48000"), (("sample_rate",), ...),
     (("length_s",), 0), (("length_s",), -1), (("length_s",), 1e9), (("tracks",), []), (("tracks",), {}), (("tracks",), ...),
     (("tracks", 1), 5), (("buses",), {}), (("buses",), None), (("deliverables",), []), (("deliverables",), ...),
-    (("tempo",), 120), (("markers",), []), (("$schema",), 1),
+    (("tempo",), 0.5), (("tempo",), "120"), (("tempo",), []),
+    (("tempo", 0), 90), (("tempo", 0), [0]), (("tempo", 0), [-1, 90]), (("tempo", 0), [0, 1001]),
+    (("tempo", 1), [1, 120, "ramp"]), (("tempo", 1), [1, 120, "linear", 0]), (("markers",), []), (("$schema",), 1),
     (TRACK + ("name",), ""), (TRACK + ("name",), "a\nb"), (TRACK + ("name",), ...), (TRACK + ("name",), 1),
     (TRACK + ("channels",), 0), (TRACK + ("channels",), 65), (TRACK + ("channels",), 1.5), (TRACK + ("clips",), ...),
     (TRACK + ("clips",), None), (TRACK + ("fader_db",), 49), (TRACK + ("fader_db",), -145), (TRACK + ("fader_db",), "0"),

@@ -83,9 +83,9 @@ static void test_values(void **state)
         {.more = "\"title\": @1[],", .problems = {{1, "/title", "\"title\" must be a string, not an array"}}},
         {.more = "@1\"a/~b\": 1,",
          .problems = {{1, "/a~1~0b", "unknown key \"a/~b\"; here it could be *\"deliverables\""}}},
-        {.more = "@1\"tempo\": 120, @2\"markers\": [],",
-         .problems = {{1, "/tempo", "\"tempo\": a tempo is not built yet"},
-                      {2, "/markers", "\"markers\": markers is not built yet"}}},
+        {.more = "@1\"album\": {}, @2\"screen\": {},",
+         .problems = {{1, "/album", "\"album\": mastering of an album is not built yet"},
+                      {2, "/screen", "\"screen\": a reproduction screen is not built yet"}}},
         {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], @1\"fadr_db\": 0, \"mute\": @2\"no\",\n"
                    "\t\"solo\": @3null, @4\"polarity\": true}",
          .problems = {{1, "/tracks/0/fadr_db", "unknown key \"fadr_db\"; did you mean \"fader_db\"?"},

@@ -65,6 +65,7 @@ void mxd_session_destroy(mxd_session *session)
         free_inserts(session->deliverables[i].inserts, session->deliverables[i].num_inserts);
         free(session->deliverables[i].origin.path);
     }
+    free(session->tempo);
     free(session->tracks);
     free(session->buses);
     free(session->deliverables);

@@ -173,12 +173,22 @@ typedef struct mxd_deliverable {
     mxd_origin origin;
 } mxd_deliverable;
 
+/* The tempo from a frame on. */
+typedef struct mxd_tempo_point {
+    uint64_t frame;
+    double bpm;                   /* beats (quarter notes) a minute */
+    bool ramp;                    /* moves linearly in time to the next point's; else holds until there */
+    double beats;                 /* from frame 0 to here; set by mxd_tempo_accumulate */
+} mxd_tempo_point;
+
 struct mxd_session {
     char *file;                   /* the session file, as given */
     char *folder;                 /* its folder, "." where it has none */
     char *title;                  /* never NULL; may be "" */
     uint32_t sample_rate;         /* Hz, 8000..384000 */
     uint64_t num_frames;          /* length_s; 0 = until the last tail has rung out */
+    mxd_tempo_point *tempo;       /* ascending in time (tempo.h) */
+    uint32_t num_tempo_points;    /* 0 = 120 beats a minute */
     mxd_track *tracks;
     uint32_t num_tracks;
     mxd_bus *buses;
