@@ -70,13 +70,17 @@ typedef struct mxd_send {
 typedef enum mxd_parameter {
     MXD_PARAMETER_FADER,
     MXD_PARAMETER_PAN,
-    MXD_PARAMETER_SEND,
+    MXD_PARAMETER_SEND,       /* a send's gain */
+    MXD_PARAMETER_SEND_PAN,
     MXD_PARAMETER_INSERT      /* one of an insert's values */
 } mxd_parameter;
 
+/* The way from a point of value a to the next, of value b; x goes from 0 to 1 between them in time. */
 typedef enum mxd_curve {
-    MXD_CURVE_LINEAR,         /* straight in the parameter's own unit (dB for levels) */
-    MXD_CURVE_HOLD            /* each value until the next point */
+    MXD_CURVE_LINEAR,         /* a + (b - a) x in the parameter's own unit (dB for levels) */
+    MXD_CURVE_HOLD,           /* a until the next point */
+    MXD_CURVE_EXPONENTIAL,    /* a (b / a)^x, a and b > 0; of levels in dB: straight in gain */
+    MXD_CURVE_BEZIER          /* cubic Bezier curve in time and value, by handles (mxd_segment) */
 } mxd_curve;
 
 typedef struct mxd_automation_point {
@@ -84,19 +88,40 @@ typedef struct mxd_automation_point {
     double value;             /* dB or pan position; -HUGE_VAL dB = silence */
 } mxd_automation_point;
 
+/* The way from one point to the next where it is not the automation's usual one. */
+typedef struct mxd_segment {
+    mxd_curve curve;
+    /* BEZIER: the inner control points, from the segment's first point on and from its last one back. */
+    double out_frames, out_value; /* 0 <= out_frames <= the segment's length */
+    double in_frames, in_value;   /* 0 >= in_frames >= -the segment's length: time only ever goes forward */
+} mxd_segment;
+
 /*
  * One parameter over time: the first value before the first point, the last one
  * after the last. Replaces the static value. Points ascend strictly in time.
  */
 typedef struct mxd_automation {
     mxd_parameter parameter;
-    uint32_t send;            /* for MXD_PARAMETER_SEND: index into the strip's sends */
+    uint32_t send;            /* for MXD_PARAMETER_SEND and SEND_PAN: index into the strip's sends */
     uint32_t value;           /* for MXD_PARAMETER_INSERT: index into the insert's values */
     mxd_curve curve;
+    bool is_level;            /* in dB */
+    bool holds;               /* a segment holds: there may be jumps, whatever curve says */
     mxd_automation_point *points;
+    mxd_segment *segments;    /* num_points, the last without meaning; NULL = all by curve, beziers with handles of a third of the segment's length and no value: an S */
     uint32_t num_points;      /* >= 1 */
     mxd_origin origin;
 } mxd_automation;
+
+#define MXD_NO_STRIP UINT32_MAX
+
+/* Another strip's signal that an insert listens to. */
+typedef struct mxd_side_chain {
+    char *from;                   /* the strip's name */
+    uint32_t strip;               /* as mxd_session_strip numbers them; MXD_NO_STRIP = not found */
+    mxd_tap tap;
+    mxd_origin origin;
+} mxd_side_chain;
 
 typedef struct mxd_insert {
     const struct mxd_effect *effect;
@@ -104,6 +129,7 @@ typedef struct mxd_insert {
     bool bypass;
     mxd_automation *automation;   /* of MXD_PARAMETER_INSERT */
     uint32_t num_automation;
+    mxd_side_chain *side_chain;   /* NULL = none */
     mxd_origin origin;
 } mxd_insert;
 
@@ -196,6 +222,10 @@ struct mxd_session {
     mxd_deliverable *deliverables;
     uint32_t num_deliverables;
 };
+
+/* Tracks and buses as one list: tracks first. */
+uint32_t mxd_session_num_strips(const mxd_session *session);
+const mxd_strip *mxd_session_strip(const mxd_session *session, uint32_t index);
 
 /* Where an origin of the session lies, for messages. */
 mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin);
