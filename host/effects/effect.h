@@ -93,6 +93,12 @@ typedef struct mxd_effect {
 /* The inserts themselves, each in the file of its name. */
 extern const mxd_effect mxd_effect_eq;
 extern const mxd_effect mxd_effect_convolver;
+extern const mxd_effect mxd_effect_delay;
+extern const mxd_effect mxd_effect_chorus;
+extern const mxd_effect mxd_effect_flanger;
+extern const mxd_effect mxd_effect_phaser;
+extern const mxd_effect mxd_effect_tremolo;
+extern const mxd_effect mxd_effect_auto_pan;
 extern const mxd_effect mxd_effect_gain;
 extern const mxd_effect mxd_effect_trim;
 extern const mxd_effect mxd_effect_polarity;

@@ -5,6 +5,9 @@
 #define MXD_KERNELS(X) \
     X(SHIFT, shift) \
     X(DYNAMICS, dynamics) \
-    X(FILTER, filter)
+    X(FILTER, filter) \
+    X(DELAY, delay) \
+    X(MODULATE, modulate) \
+    X(PHASER, phaser)
 
 #endif
