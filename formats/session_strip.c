@@ -266,6 +266,24 @@ static void load_values(mxd_reader *reader, const mxd_effect *effect, double *va
     }
 }
 
+/* Tells the insert how far its values go; handles of a bezier lie beyond its points, the curve does not go beyond them. */
+static void tell_ranges(mxd_insert *insert)
+{
+    for (uint32_t i = 0; i < insert->num_automation && insert->effect->automated; i++) {
+        const mxd_automation *automation = &insert->automation[i];
+        double min = automation->points[0].value, max = min;
+        for (uint32_t p = 0; p < automation->num_points; p++) {
+            const double value = automation->points[p].value;
+            const mxd_segment *s = automation->segments && p + 1 < automation->num_points ? &automation->segments[p] : NULL;
+            const double out = s && s->curve == MXD_CURVE_BEZIER ? value + s->out_value : value;
+            const double in = s && s->curve == MXD_CURVE_BEZIER ? automation->points[p + 1].value + s->in_value : value;
+            min = fmin(min, fmin(value, fmin(out, in)));
+            max = fmax(max, fmax(value, fmax(out, in)));
+        }
+        insert->effect->automated(insert->params, automation->value, min, max);
+    }
+}
+
 static void load_insert(mxd_loader *loader, mxd_reader *reader, const mxd_effect_context *context, mxd_insert *insert)
 {
     mxd_loader_origin(loader, reader, &insert->origin);
@@ -282,6 +300,7 @@ static void load_insert(mxd_loader *loader, mxd_reader *reader, const mxd_effect
         if (effect->finish)
             effect->finish(insert->params, reader, context);
         load_insert_automation(loader, reader, insert);
+        tell_ranges(insert);
         if (effect->has_side_chain)
             load_side_chain(loader, reader, insert);
     }

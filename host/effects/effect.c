@@ -12,12 +12,12 @@ static const mxd_effect *const effects[] = {
     &mxd_effect_width,
     &mxd_effect_rotate,
     &mxd_effect_dc_block,
+    &mxd_effect_reverb,
 };
 
 static const char *const planned[] = {
     "compressor", "expander", "gate", "de-esser", "multiband", "transient", "saturator", "delay",
-    "chorus", "flanger", "phaser", "tremolo", "auto-pan", "pitch", "reverb", "lv2",
-    "limiter", "match",
+    "chorus", "flanger", "phaser", "tremolo", "auto-pan", "pitch", "lv2", "limiter", "match",
 };
 
 const mxd_effect *mxd_effect_get(uint32_t index)

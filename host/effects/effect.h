@@ -54,6 +54,8 @@ typedef struct mxd_effect {
     void *(*read)(struct mxd_reader *reader, const mxd_effect_context *context);
     /* Checks values against each other and works out what depends on them, once all are there. NULL: nothing to do. */
     void (*finish)(void *params, struct mxd_reader *reader, const mxd_effect_context *context);
+    /* Told, after finish, between which values automation moves one of them: the tail may hang on it. NULL: nothing does. */
+    void (*automated)(void *params, uint32_t value, double min, double max);
     /* Frees what read returned; accepts NULL. */
     void (*destroy)(void *params);
     /* The file that params came from, as it can be opened, or NULL: no output may overwrite it. NULL: never any. */
@@ -91,6 +93,7 @@ extern const mxd_effect mxd_effect_polarity;
 extern const mxd_effect mxd_effect_width;
 extern const mxd_effect mxd_effect_rotate;
 extern const mxd_effect mxd_effect_dc_block;
+extern const mxd_effect mxd_effect_reverb;
 
 /* The effect of that type, or NULL. */
 const mxd_effect *mxd_effect_find(const char *type);

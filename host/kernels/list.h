@@ -3,6 +3,7 @@
 #define MXD_KERNELS_LIST_H
 
 #define MXD_KERNELS(X) \
-    X(SHIFT, shift)
+    X(SHIFT, shift) \
+    X(REVERB, reverb)
 
 #endif
