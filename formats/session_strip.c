@@ -231,6 +231,26 @@ static void load_insert_automation(mxd_loader *loader, mxd_reader *reader, mxd_i
     mxd_reader_close(array);
 }
 
+static void load_side_chain(mxd_loader *loader, mxd_reader *reader, mxd_insert *insert)
+{
+    static const char *const taps[] = {"post-fader", "pre-fader"};
+    mxd_reader *child = mxd_read_object(reader, "side_chain", MXD_OPTIONAL);
+    const char *from = NULL;
+    int tap = MXD_TAP_POST_FADER;
+    if (!child)
+        return;
+    mxd_read_name(child, "from", MXD_REQUIRED, &from);
+    mxd_read_choice(child, "tap", MXD_OPTIONAL, taps, COUNT(taps), &tap);
+    mxd_side_chain *made = from ? mxd_loader_alloc(loader, 1, sizeof *made) : NULL;
+    if (made) {
+        made->from = mxd_loader_copy(loader, from);
+        made->tap = (mxd_tap)tap;
+        mxd_loader_origin(loader, child, &made->origin);
+        insert->side_chain = made;
+    }
+    mxd_reader_close(child);
+}
+
 /* The plain numbers, by the effect's table. */
 static void load_values(mxd_reader *reader, const mxd_effect *effect, double *values)
 {
@@ -258,6 +278,8 @@ static void load_insert(mxd_loader *loader, mxd_reader *reader, const mxd_effect
         if (effect->finish)
             effect->finish(insert->params, reader, context);
         load_insert_automation(loader, reader, insert);
+        if (effect->has_side_chain)
+            load_side_chain(loader, reader, insert);
     }
     mxd_reader_close(reader);
 }
@@ -292,10 +314,10 @@ static void load_polarity(mxd_reader *reader, mxd_strip *strip)
     strip->inverted = polarity == 1;
 }
 
-static void load_delay(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
+void mxd_load_delay(mxd_loader *loader, mxd_reader *reader, bool is_track, mxd_strip *strip)
 {
     double delay_ms = 0.0;
-    if (mxd_read_number(reader, "delay_ms", MXD_OPTIONAL, -MAX_DELAY_MS, MAX_DELAY_MS, &delay_ms))
+    if (mxd_read_number(reader, "delay_ms", MXD_OPTIONAL, is_track ? -MAX_DELAY_MS : 0.0, MAX_DELAY_MS, &delay_ms))
         strip->delay_frames = llround(delay_ms * 1e-3 * loader->session->sample_rate);
 }
 
@@ -308,7 +330,6 @@ void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
     mxd_read_bool(reader, "solo", MXD_OPTIONAL, &strip->solo);
     mxd_read_bool(reader, "solo_safe", MXD_OPTIONAL, &strip->solo_safe);
     load_polarity(reader, strip);
-    load_delay(loader, reader, strip);
     mxd_load_membership(loader, reader, strip);
     mxd_load_inserts(loader, reader, &strip->inserts, &strip->num_inserts);
     load_sends(loader, reader, strip);

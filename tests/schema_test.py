@@ -40,13 +40,22 @@ def minimal():
 
 def full():
     """A session with every key of the schema at least once."""
-    eq = {"type": "eq", "bands": [
+    eq = {"type": "eq", "bypass": False, "automation": [], "bands": [
         {"type": "high-pass", "enabled": True, "frequency_hz": 80, "q": 0.7, "slope_db_per_octave": 12},
         {"type": "bell", "frequency_hz": 3000.5, "gain_db": -2.5, "q": 1}]}
-    room = {"type": "convolver", "predelay_ms": 20, "wet_db": -3, "dry_db": 0, "normalize": "energy",
+    room = {"type": "convolver", "bypass": True, "automation": [], "predelay_ms": 20, "wet_db": -3, "dry_db": 0, "normalize": "energy",
             "impulse_response": {"decay_s": [0.3, 0.2], "predelay_ms": 5, "width": 0.5, "channels": 2, "seed": 7}}
     response = {"type": "convolver", "impulse_response": "stereo.wav", "length_s": 0.05, "matrix": [[0, None], [None, 1]],
                 "predelay_ms": 0, "wet_db": 0, "dry_db": None, "normalize": "none"}
+    utilities = [
+        {"type": "gain", "gain_db": None,
+         "automation": [{"parameter": "gain_db", "curve": "hold", "points": [[0, None], [1, 3]]}]},
+        {"type": "trim", "gain_db": -3, "channels_db": [0, -0.5]},
+        {"type": "polarity", "channels": [1]}, {"type": "width", "width": 0.5, "below_hz": 120},
+        {"type": "rotate", "angle_deg": -20}, {"type": "dc-block", "frequency_hz": 10}]
+    for insert in [eq, room, response] + utilities:
+        insert.setdefault("bypass", False)
+        insert.setdefault("automation", [])
     return {
         "$schema": "session.schema.json",
         "mixdown": 1,
@@ -60,25 +69,32 @@ def full():
                         "channel": 0, "fade_in": {"length_s": 0.05, "curve": "equal-power"},
                         "fade_out": {"length_s": 0.1, "curve": "s-curve"}, "non_finite": "zero"},
                        {"file": "stereo.wav", "fade_in": {"length_s": 0}}],
-             "inserts": [eq, response], "fader_db": -4, "mute": False, "solo": True,
-             "sends": [{"to": "Hall", "gain_db": -12, "tap": "pre-fader"}, {"to": "Drums"}],
+             "inserts": [eq, response], "fader_db": -4, "mute": False, "solo": True, "solo_safe": True,
+             "polarity": "inverted", "delay_ms": -12.5, "groups": ["Band", "All"],
+             "sends": [{"to": "Hall", "gain_db": -12, "tap": "pre-fader", "mute": False, "pan": -0.5}, {"to": "Drums"}],
              "automation": [
                  {"parameter": "fader_db", "curve": "linear",
                   "points": [[0, None], [1.5, -144, "hold"], [2, 6, {"curve": "bezier", "out": [0.2, 3]}],
                              [3, 0, {"curve": "exponential", "in": [-0.5, 0]}], [4, 2]]},
-                 {"parameter": "send_gain_db", "to": "Hall", "points": [[0, -6]], "curve": "hold"}],
+                 {"parameter": "send_gain_db", "to": "Hall", "points": [[0, -6]], "curve": "hold"},
+                 {"parameter": "send_pan", "to": "Hall", "points": [[0, -1], [1, 1]]}],
              "place": {"objects": [{"azimuth_deg": 20, "elevation_deg": -10, "distance": 1.0}, {"azimuth_deg": -20}]}},
             {"name": "Moving", "clips": [{"file": "mono.wav"}],
              "place": {"object": {"positions": [
                  {"time_s": 0, "azimuth_deg": 90, "elevation_deg": 0, "distance": 1},
                  {"time_s": 1, "azimuth_deg": 3600}]}}},
-            {"name": "Panned", "clips": [{"file": "mono.wav"}], "output": "Drums", "place": {"pan": -0.3},
+            {"name": "Panned", "clips": [{"file": "mono.wav"}], "output": "Drums", "group": "Band", "place": {"pan": -0.3},
              "automation": [{"parameter": "pan", "points": [[0, -1], [1, 1]]}]}],
         "buses": [
-            {"name": "Drums", "channels": 2, "inserts": [], "fader_db": None, "mute": True, "solo": False,
+            {"name": "Drums", "channels": 2, "inserts": utilities, "fader_db": None, "mute": True, "solo": False,
+             "solo_safe": False, "polarity": "normal", "delay_ms": 3, "groups": [],
              "sends": [{"to": "Hall"}], "automation": [{"parameter": "fader_db", "points": [[0, 0]]}],
              "output": "Hall", "place": {"pan": 0}},
-            {"name": "Hall", "channels": 2, "inserts": [room], "place": {"bed": "0+2+0"}}],
+            {"name": "Hall", "channels": 2, "group": "All", "inserts": [room], "place": {"bed": "0+2+0"}}],
+        "groups": [
+            {"name": "Band", "group": "All", "fader_db": -3, "mute": False, "solo": True,
+             "automation": [{"parameter": "fader_db", "curve": "bezier", "points": [[0, None], [1, -3, "hold"]]}]},
+            {"name": "All"}],
         "deliverables": [
             {"file": "out/a.wav", "layout": "7.1.4", "bit_depth": 16, "inserts": [copy.deepcopy(eq)]},
             {"file": "out/b.bin", "layout": "5.1", "format": "rf64", "bit_depth": 32, "channel_order": "wave"}],
@@ -127,6 +143,7 @@ def change(path, value):
 
 TRACK, CLIP, PLACE = ("tracks", 0), ("tracks", 0, "clips", 0), ("tracks", 0, "place")
 BAND, ROOM = ("tracks", 0, "inserts", 0, "bands", 1), ("buses", 1, "inserts", 0, "impulse_response")
+UTILITY = ("buses", 0, "inserts")
 # Each is wrong by itself, and the loader must place it at (or right above) the path that is changed.
 WRONG = [
     (("mixdown",), ...), (("mixdown",), 2), (("mixdown",), "1"), (("title",), 3), (("sample_rate",), 7999),
@@ -139,7 +156,12 @@ WRONG = [
     (TRACK + ("name",), ""), (TRACK + ("name",), "a\nb"), (TRACK + ("name",), ...), (TRACK + ("name",), 1),
     (TRACK + ("channels",), 0), (TRACK + ("channels",), 65), (TRACK + ("channels",), 1.5), (TRACK + ("clips",), ...),
     (TRACK + ("clips",), None), (TRACK + ("fader_db",), 49), (TRACK + ("fader_db",), -145), (TRACK + ("fader_db",), "0"),
-    (TRACK + ("mute",), 1), (TRACK + ("solo",), "yes"), (TRACK + ("group",), "A"), (TRACK + ("polarity",), True),
+    (TRACK + ("mute",), 1), (TRACK + ("solo",), "yes"), (TRACK + ("group",), "A"), (TRACK + ("groups",), "A"),
+    (TRACK + ("polarity",), True), (TRACK + ("solo_safe",), 1), (TRACK + ("delay_ms",), -10001), (("buses", 0, "delay_ms"), -1),
+    (("buses", 0, "group"), 1), (("groups", 0, "name"), ...), (("groups", 0, "fader_db"), 50),
+    (("groups", 0, "group"), None), (("groups", 0, "automation", 0, "parameter"), "pan"),
+    (("groups", 0, "automation", 0, "points", 0), [0, "x"]),
+    (TRACK + ("sends", 0, "pan"), 1.5), (TRACK + ("sends", 0, "mute"), "yes"), (TRACK + ("sends", 0, "automation"), []),
     (TRACK + ("sends", 0, "to"), ...), (TRACK + ("sends", 0, "tap"), "prefader"), (TRACK + ("sends", 0, "gain_db"), 50),
     (("tracks", 2, "output"), 1), (("tracks", 2, "output"), ""),
     (CLIP + ("file",), ...), (CLIP + ("file",), 3), (CLIP + ("start_s",), -0.1), (CLIP + ("offset_s",), None),
@@ -180,6 +202,11 @@ WRONG = [
     (ROOM + ("channels",), 0), (ROOM + ("seed",), -1), (ROOM + ("predelay_ms",), -1),
     (("buses", 1, "inserts", 0, "matrix"), [[0]]), (("buses", 1, "inserts", 0, "length_s"), 1),
     (("buses", 1, "inserts", 0, "normalize"), "none"),
+    (UTILITY + (0, "gain_db"), 61), (UTILITY + (0, "bypass"), 1), (UTILITY + (0, "automation"), {}),
+    (UTILITY + (0, "automation", 0, "points"), []), (UTILITY + (0, "automation", 0, "curve"), "cubic"), (UTILITY + (1, "gain_db"), None), (UTILITY + (1, "channels_db"), []),
+    (UTILITY + (1, "channels_db"), [25, 0]), (UTILITY + (2, "channels"), []), (UTILITY + (2, "channels"), [1, 1]),
+    (UTILITY + (2, "channels"), [0.5]), (UTILITY + (3, "width"), 2.1), (UTILITY + (3, "below_hz"), 5),
+    (UTILITY + (4, "angle_deg"), 3601), (UTILITY + (5, "frequency_hz"), 0.1),
     (("deliverables", 0, "file"), ...), (("deliverables", 0, "file"), "x.mp3"), (("deliverables", 0, "file"), "x"),
     (("deliverables", 0, "layout"), ...), (("deliverables", 0, "layout"), "ambisonics"), (("deliverables", 0, "bit_depth"), 20),
     (("deliverables", 0, "format"), "adm"), (("deliverables", 0, "channel_order"), "film"),
@@ -321,6 +348,9 @@ class SchemaTest(unittest.TestCase):
         for _, instance, schema in objects(full()):
             seen.setdefault(id(schema), set()).update(instance)
         for key, schema in all_object_schemas().items():
+            # The equaliser and the convolver have nothing that moves: seen once full() has an insert that has.
+            if schema is SCHEMA["$defs"]["insert_automated"] and key not in seen:
+                continue
             self.assertEqual(seen.get(key, set()), set(schema["properties"]))
 
     def test_wrong_values(self):

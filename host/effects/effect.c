@@ -6,12 +6,18 @@
 static const mxd_effect *const effects[] = {
     &mxd_effect_eq,
     &mxd_effect_convolver,
+    &mxd_effect_gain,
+    &mxd_effect_trim,
+    &mxd_effect_polarity,
+    &mxd_effect_width,
+    &mxd_effect_rotate,
+    &mxd_effect_dc_block,
 };
 
 static const char *const planned[] = {
     "compressor", "expander", "gate", "de-esser", "multiband", "transient", "saturator", "delay",
-    "chorus", "flanger", "phaser", "tremolo", "auto-pan", "width", "rotate", "gain",
-    "polarity", "trim", "dc-block", "pitch", "reverb", "lv2", "limiter", "match",
+    "chorus", "flanger", "phaser", "tremolo", "auto-pan", "pitch", "reverb", "lv2",
+    "limiter", "match",
 };
 
 const mxd_effect *mxd_effect_get(uint32_t index)

@@ -85,6 +85,12 @@ typedef struct mxd_effect {
 /* The inserts themselves, each in the file of its name. */
 extern const mxd_effect mxd_effect_eq;
 extern const mxd_effect mxd_effect_convolver;
+extern const mxd_effect mxd_effect_gain;
+extern const mxd_effect mxd_effect_trim;
+extern const mxd_effect mxd_effect_polarity;
+extern const mxd_effect mxd_effect_width;
+extern const mxd_effect mxd_effect_rotate;
+extern const mxd_effect mxd_effect_dc_block;
 
 /* The effect of that type, or NULL. */
 const mxd_effect *mxd_effect_find(const char *type);

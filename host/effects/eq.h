@@ -12,6 +12,8 @@
 
 #include "../backend.h"
 
+struct mxd_reader; /* formats/reader.h */
+
 typedef enum mxd_eq_type {
     MXD_EQ_HIGH_PASS,
     MXD_EQ_LOW_PASS,
@@ -45,5 +47,14 @@ uint32_t mxd_eq_design(const mxd_eq_band *band, double sample_rate, mxd_svf sect
  * section's ringing drives the next.
  */
 uint64_t mxd_svf_tail_frames(const mxd_svf *sections, uint32_t num_sections);
+
+/*
+ * Reads an array of bands, such as those of a side-chain's filter, into the
+ * sections of them all; a key that is not there gives none. sections has room
+ * for MXD_EQ_MAX_SECTIONS. False where the array cannot be read; what is wrong
+ * with a band is told through the reader, and the band left out.
+ */
+bool mxd_eq_read_bands(struct mxd_reader *reader, const char *key, uint32_t sample_rate, mxd_svf *sections,
+                       uint32_t *num_sections);
 
 #endif

@@ -8,7 +8,8 @@
  * only the ways that lead to a soloed bus, by outputs and sends of other buses
  * too. A bus that passes something soloed on takes nothing else in, though it
  * may lead to a soloed bus as well: nobody wants to hear that directly. What is
- * safe from solo is never closed by one; what feeds a safe bus may be.
+ * safe from solo is never closed by one; what feeds a safe bus may be. What an
+ * insert listens to goes on feeding it, unheard.
  */
 #ifndef MXD_GRAPH_ROUTING_H
 #define MXD_GRAPH_ROUTING_H
@@ -16,7 +17,7 @@
 #include "../session/session.h"
 
 typedef struct mxd_hearing {
-    bool heard;   /* any of the below */
+    bool heard;   /* any of the below, or an insert listens to it */
     bool output;  /* its way to its bus or to the scene is open */
     bool *sends;  /* one a send */
     bool muted;   /* itself or by a group */
@@ -30,12 +31,14 @@ typedef struct mxd_routing {
     uint32_t num_buses;
     mxd_hearing *tracks;
     mxd_hearing *buses;
-    uint32_t *bus_order; /* every bus after all buses that feed it */
+    uint32_t *order;     /* every strip (as mxd_session_strip numbers them) after all that feed it */
 } mxd_routing;
 
 /* The session is valid: no bus loops. MXD_ERROR_MEMORY; even then free with mxd_routing_destroy. */
 mxd_result mxd_routing_create(const mxd_session *session, mxd_routing *routing);
 void mxd_routing_destroy(mxd_routing *routing);
+/* A strip's by its number (mxd_session_strip). */
+mxd_hearing *mxd_routing_hearing(const mxd_routing *routing, uint32_t strip);
 
 /* Gains to left and right of one channel of a strip with one channel (sine/cosine law) or two (balance). */
 void mxd_pan_gains(double pan, uint32_t num_channels, uint32_t channel, double gains[2]);

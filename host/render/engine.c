@@ -34,7 +34,9 @@ struct mxd_engine {
     void *user;
     mxd_problems *problems;
     mxd_plan plan;
-    uint64_t from, to, start;           /* frames; start: where computing begins, a multiple of the block */
+    uint64_t from, to;                  /* frames of the session */
+    uint64_t latency;                   /* the graph's: blocks run so many frames ahead of what leaves them */
+    uint64_t start;                     /* of the graph's frames: where computing begins, a multiple of the block */
     uint64_t num_blocks;
     uint64_t submitted;
     uint32_t in_flight[MAX_SLOTS];      /* output slots, oldest first */
@@ -63,7 +65,7 @@ struct mxd_engine {
 static uint32_t frames_of_block(const mxd_engine *engine, uint64_t index)
 {
     uint64_t first = engine->start + index * engine->plan.block_frames;
-    uint64_t left = engine->to - first;
+    uint64_t left = engine->to + engine->latency - first;
     return left < engine->plan.block_frames ? (uint32_t)left : engine->plan.block_frames;
 }
 
@@ -85,7 +87,8 @@ static void decode_track(void *user, uint32_t index, uint32_t thread)
     uint32_t chain_index = engine->sounding[index], block_frames = engine->plan.block_frames;
     const mxd_chain *chain = &engine->plan.graph->chains[chain_index];
     uint32_t first_lane = chain->first_source_lane;
-    mxd_result result = mxd_track_fetch(chain->track, engine->players[chain_index], job->first_frame, job->num_frames,
+    mxd_result result = mxd_track_fetch(chain->track, chain->start_latency, engine->players[chain_index],
+                                        job->first_frame, job->num_frames,
                                         job->slot->room + (size_t)first_lane * block_frames, block_frames,
                                         job->slot->lanes + first_lane);
     if (result != MXD_OK)
@@ -105,7 +108,7 @@ static mxd_result decode_block(mxd_engine *engine, uint64_t index)
         const mxd_chain *chain = &engine->plan.graph->chains[i];
         if (!chain->track)
             continue;
-        if (mxd_track_sounds(chain->track, engine->players[i], job.first_frame, job.num_frames))
+        if (mxd_track_sounds(chain->track, chain->start_latency, engine->players[i], job.first_frame, job.num_frames))
             engine->sounding[count++] = i;
         else
             for (uint32_t j = 0; j < chain->num_source_lanes; j++)
@@ -177,10 +180,10 @@ static mxd_result submit_block(mxd_engine *engine, uint64_t index)
     output_slot *output = &engine->outputs[slot];
     uint64_t first_frame = engine->start + index * engine->plan.block_frames;
     uint32_t num_frames = frames_of_block(engine, index);
+    uint64_t from = engine->from + engine->latency;
     output->block = (mxd_engine_block){
-        .first_frame = first_frame,
-        .begin = engine->from > first_frame ? (uint32_t)(engine->from - first_frame < num_frames
-                                                             ? engine->from - first_frame : num_frames) : 0,
+        .first_frame = first_frame - engine->latency,
+        .begin = from > first_frame ? (uint32_t)(from - first_frame < num_frames ? from - first_frame : num_frames) : 0,
         .end = num_frames,
         .outputs = output->frames,
         .block_frames = engine->plan.block_frames,
@@ -255,9 +258,12 @@ static mxd_result set_range(mxd_engine *engine, const mxd_render_options *option
     mxd_result result = mxd_plan_range(graph, options, engine->problems, &engine->from, &engine->to);
     if (result != MXD_OK)
         return result;
-    uint64_t history = engine->from > graph->history_frames ? engine->from - graph->history_frames : 0;
+    engine->latency = graph->latency;
+    uint64_t from = engine->from + engine->latency;
+    uint64_t history = from > graph->history_frames ? from - graph->history_frames : 0;
     engine->start = history - history % engine->plan.block_frames;
-    engine->num_blocks = (engine->to - engine->start + engine->plan.block_frames - 1) / engine->plan.block_frames;
+    engine->num_blocks = (engine->to + engine->latency - engine->start + engine->plan.block_frames - 1) /
+                         engine->plan.block_frames;
     return MXD_OK;
 }
 

@@ -6,12 +6,14 @@
  */
 #include "track_source.h"
 
+#include "../effects/effect.h"
+
 #include <string.h>
 
 /* Frames at the beginning of a span that lie before the player's frame 0; *first becomes the player's own. */
-static uint64_t frames_before(const mxd_track *track, uint64_t *first, uint64_t num_frames)
+static uint64_t frames_before(const mxd_track *track, uint32_t latency, uint64_t *first, uint64_t num_frames)
 {
-    int64_t delay = track->strip.delay_frames;
+    int64_t delay = track->strip.delay_frames + latency;
     if (delay <= 0 || *first >= (uint64_t)delay) {
         *first = delay <= 0 ? *first + (uint64_t)-delay : *first - (uint64_t)delay;
         return 0;
@@ -21,16 +23,17 @@ static uint64_t frames_before(const mxd_track *track, uint64_t *first, uint64_t 
     return before < num_frames ? before : num_frames;
 }
 
-bool mxd_track_sounds(const mxd_track *track, mxd_clip_player *player, uint64_t first_frame, uint64_t num_frames)
+bool mxd_track_sounds(const mxd_track *track, uint32_t latency, mxd_clip_player *player, uint64_t first_frame,
+                      uint64_t num_frames)
 {
-    uint64_t before = frames_before(track, &first_frame, num_frames);
+    uint64_t before = frames_before(track, latency, &first_frame, num_frames);
     return before < num_frames && mxd_clip_player_sounds(player, first_frame, num_frames - before);
 }
 
-mxd_result mxd_track_fetch(const mxd_track *track, mxd_clip_player *player, uint64_t first_frame, uint32_t num_frames,
-                           float *room, uint32_t lane_frames, mxd_upload *lanes)
+mxd_result mxd_track_fetch(const mxd_track *track, uint32_t latency, mxd_clip_player *player, uint64_t first_frame,
+                           uint32_t num_frames, float *room, uint32_t lane_frames, mxd_upload *lanes)
 {
-    uint32_t before = (uint32_t)frames_before(track, &first_frame, num_frames);
+    uint32_t before = (uint32_t)frames_before(track, latency, &first_frame, num_frames);
     uint32_t num_lanes = track->strip.num_source_channels;
     mxd_result result;
     if (before == 0) {

@@ -16,6 +16,17 @@ uint64_t mxd_track_frame(const mxd_track *track, uint64_t frame)
     return delay >= 0 ? frame + (uint64_t)delay : frame > (uint64_t)-delay ? frame - (uint64_t)-delay : 0;
 }
 
+uint32_t mxd_session_num_strips(const mxd_session *session)
+{
+    return session->num_tracks + session->num_buses;
+}
+
+const mxd_strip *mxd_session_strip(const mxd_session *session, uint32_t index)
+{
+    return index < session->num_tracks ? &session->tracks[index].strip
+                                       : &session->buses[index - session->num_tracks].strip;
+}
+
 static void free_automation(mxd_automation *automation, uint32_t num_automation)
 {
     for (uint32_t i = 0; i < num_automation; i++) {
@@ -32,6 +43,11 @@ static void free_inserts(mxd_insert *inserts, uint32_t num_inserts)
         if (inserts[i].effect)
             inserts[i].effect->destroy(inserts[i].params);
         free_automation(inserts[i].automation, inserts[i].num_automation);
+        if (inserts[i].side_chain) {
+            free(inserts[i].side_chain->from);
+            free(inserts[i].side_chain->origin.path);
+            free(inserts[i].side_chain);
+        }
         free(inserts[i].origin.path);
     }
     free(inserts);
