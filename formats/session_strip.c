@@ -251,6 +251,20 @@ static void load_side_chain(mxd_loader *loader, mxd_reader *reader, mxd_insert *
     mxd_reader_close(child);
 }
 
+/* Tells the insert what moves. */
+static void tell_automation(mxd_insert *insert)
+{
+    for (uint32_t i = 0; insert->effect->automated && i < insert->num_automation; i++) {
+        const mxd_automation *automation = &insert->automation[i];
+        double least = automation->points[0].value, most = least;
+        for (uint32_t j = 1; j < automation->num_points; j++) {
+            least = fmin(least, automation->points[j].value);
+            most = fmax(most, automation->points[j].value);
+        }
+        insert->effect->automated(insert->params, automation->value, least, most);
+    }
+}
+
 /* The plain numbers, by the effect's table. */
 static void load_values(mxd_reader *reader, const mxd_effect *effect, double *values)
 {
@@ -278,6 +292,7 @@ static void load_insert(mxd_loader *loader, mxd_reader *reader, const mxd_effect
         if (effect->finish)
             effect->finish(insert->params, reader, context);
         load_insert_automation(loader, reader, insert);
+        tell_automation(insert);
         if (effect->has_side_chain)
             load_side_chain(loader, reader, insert);
     }
@@ -306,14 +321,6 @@ void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inser
 
 /* ---- In front of the inserts --------------------------------------------- */
 
-static void load_polarity(mxd_reader *reader, mxd_strip *strip)
-{
-    static const char *const polarities[] = {"normal", "inverted"};
-    int polarity = 0;
-    mxd_read_choice(reader, "polarity", MXD_OPTIONAL, polarities, COUNT(polarities), &polarity);
-    strip->inverted = polarity == 1;
-}
-
 void mxd_load_delay(mxd_loader *loader, mxd_reader *reader, bool is_track, mxd_strip *strip)
 {
     double delay_ms = 0.0;
@@ -329,7 +336,7 @@ void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
     mxd_read_bool(reader, "mute", MXD_OPTIONAL, &strip->mute);
     mxd_read_bool(reader, "solo", MXD_OPTIONAL, &strip->solo);
     mxd_read_bool(reader, "solo_safe", MXD_OPTIONAL, &strip->solo_safe);
-    load_polarity(reader, strip);
+    mxd_read_bool(reader, "polarity", MXD_OPTIONAL, &strip->inverted);
     mxd_load_membership(loader, reader, strip);
     mxd_load_inserts(loader, reader, &strip->inserts, &strip->num_inserts);
     load_sends(loader, reader, strip);

@@ -141,14 +141,14 @@ static void test_solo(void **state)
 static void test_polarity(void **state)
 {
     fixture *f = *state;
-    check(f, "\"tracks\": [ { \"name\": \"T\", " ONES ", \"polarity\": \"inverted\" } ]", -1.0);
-    check(f, "\"tracks\": [ { \"name\": \"T\", " ONES ", \"polarity\": \"inverted\", \"output\": \"B\" }, { \"name\": \"U\", " ONES
-             ", \"fader_db\": -6, \"polarity\": \"normal\", \"sends\": [ { \"to\": \"B\" } ] } ], "
-             "\"buses\": [ { \"name\": \"B\", \"channels\": 1, \"polarity\": \"inverted\" } ]", 1.0 - db(-6) + db(-6));
+    check(f, "\"tracks\": [ { \"name\": \"T\", " ONES ", \"polarity\": true } ]", -1.0);
+    check(f, "\"tracks\": [ { \"name\": \"T\", " ONES ", \"polarity\": true, \"output\": \"B\" }, { \"name\": \"U\", " ONES
+             ", \"fader_db\": -6, \"polarity\": false, \"sends\": [ { \"to\": \"B\" } ] } ], "
+             "\"buses\": [ { \"name\": \"B\", \"channels\": 1, \"polarity\": true } ]", 1.0 - db(-6) + db(-6));
     /* A stereo file, decoded and packed, against itself: nothing is left, to the bit. */
     fixture_audio audio = fixture_output(f, HEAD
         "\"tracks\": [ { \"name\": \"T\", \"clips\": [ { \"file\": \"pair.wav\", \"gain_db\": -3 } ] }, { \"name\": \"U\", "
-        "\"polarity\": \"inverted\", \"clips\": [ { \"file\": \"pair.wav\", \"gain_db\": -3 } ] } ], " STEREO_OUT, &on_cpu);
+        "\"polarity\": true, \"clips\": [ { \"file\": \"pair.wav\", \"gain_db\": -3 } ] } ], " STEREO_OUT, &on_cpu);
     for (size_t i = 0; i < audio.frames * audio.channels; i++)
         assert_true(audio.samples[i] == 0.0f);
     free(audio.samples);
@@ -221,7 +221,7 @@ static void test_bus_delay(void **state)
     check_moved(f, INTO_BUS(""), INTO_BUS(", \"delay_ms\": 0.0208333"), 1, &small);
     check_moved(f, INTO_BUS(""), INTO_BUS(", \"delay_ms\": 21.333"), 1024, &small);
     check_moved(f, INTO_BUS(""), INTO_BUS(", \"delay_ms\": 500"), 24000, &on_cpu);
-    check_moved(f, INTO_BUS(""), INTO_BUS(", \"delay_ms\": 500, \"polarity\": \"normal\""), 24000, &small);
+    check_moved(f, INTO_BUS(""), INTO_BUS(", \"delay_ms\": 500, \"polarity\": false"), 24000, &small);
     /* It is heard to its end: the length follows. */
     fixture_audio audio = fixture_output(f, HEAD INTO_BUS(", \"delay_ms\": 500") ", " STEREO_OUT, &small);
     assert_int_equal(audio.frames, 72000);
@@ -324,12 +324,12 @@ static void test_mistakes(void **state)
           {3, "/tracks/0/groups/1", "there is no group \"F\"*"},
           {4, "/tracks/0/groups/2", "this item must be a string, not a number"},
           {5, "/tracks/0/solo_safe", "\"solo_safe\" must be true or false, not a string"}}},
-        {HEAD TRACK(", \"group\": @1\"A\", \"groups\": @2[], \"polarity\": @3\"inverse\", \"delay_ms\": @4-10001,\n"
+        {HEAD TRACK(", \"group\": @1\"A\", \"groups\": @2[], \"polarity\": @3\"inverted\", \"delay_ms\": @4-10001,\n"
                     "\"sends\": [ @5{ \"to\": \"B\", \"pan\": 0 }, { \"to\": \"C\", \"pan\": @61.5, \"mute\": @71 } ]")
               "\"buses\": [ { \"name\": \"B\", \"channels\": 1 }, { \"name\": \"C\", \"channels\": 2 } ],\n" BODY,
          {{1, "/tracks/0/group", "there is no group \"A\": the session has no \"groups\""},
           {2, "/tracks/0/groups", "\"group\" and \"groups\" together: put all names into \"groups\""},
-          {3, "/tracks/0/polarity", "\"polarity\" must be \"normal\" or \"inverted\", not \"inverse\"; did you mean \"inverted\"?"},
+          {3, "/tracks/0/polarity", "\"polarity\" must be true or false, not a string"},
           {4, "/tracks/0/delay_ms", "\"delay_ms\" is -10001, but must be from -10000 to 10000"},
           {5, "/tracks/0/sends/0", "the send has a pan, which places 1 or 2 channels in a bus of 2; \"T\" has 1 and the bus \"B\" 1"},
           {6, "/tracks/0/sends/1/pan", "\"pan\" is 1.5, but must be from -1 to 1"},

@@ -87,11 +87,11 @@ static void test_values(void **state)
          .problems = {{1, "/album", "\"album\": mastering of an album is not built yet"},
                       {2, "/screen", "\"screen\": a reproduction screen is not built yet"}}},
         {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], @1\"fadr_db\": 0, \"mute\": @2\"no\",\n"
-                   "\t\"solo\": @3null, \"polarity\": @4true}",
+                   "\t\"solo\": @3null, \"polarity\": @4\"yes\"}",
          .problems = {{1, "/tracks/0/fadr_db", "unknown key \"fadr_db\"; did you mean \"fader_db\"?"},
                       {2, "/tracks/0/mute", "\"mute\" must be true or false, not a string"},
                       {3, "/tracks/0/solo", "\"solo\" must be true or false, not null"},
-                      {4, "/tracks/0/polarity", "\"polarity\" must be a string, not true"}}},
+                      {4, "/tracks/0/polarity", "\"polarity\" must be true or false, not a string"}}},
         {.tracks = "@1{\"clips\": [{\"file\": \"mono.wav\",\n  \"gain_db\": @2-144.5, \"channel\": @3\"left\",\n"
                    "  \"start_s\": @4-1, \"non_finite\": @5\"ignore\"}, @6{}]}",
          .problems = {{1, "/tracks/0", "\"name\" is missing"},
@@ -128,14 +128,14 @@ static void test_clips(void **state)
                        "warning: \"length_s\" passes the end of the file by 1.5 s; the clip ends there"}}},
         {.tracks = "{\"name\": \"T\", \"clips\": [{\"file\": \"mono.wav\", \"length_s\": 1, \"fade_in\": @1{\"length_s\": 1.1},\n"
                    "\"fade_out\": {@2\"shape\": 1, \"curve\": @3\"s_curve\", \"length_s\": 1}},\n"
-                   "{\"file\": \"mono.wav\", \"length_s\": @40, @5\"speed\": 2}]}",
+                   "{\"file\": \"mono.wav\", \"length_s\": @40, @5\"sped\": 2}]}",
          .problems = {{1, "/tracks/0/clips/0/fade_in", "the fade lasts 1.1 s, but the clip only 1 s"},
                       {2, "/tracks/0/clips/0/fade_out/shape", "unknown key \"shape\"; here it could be \"curve\" or \"length_s\""},
                       {3, "/tracks/0/clips/0/fade_out/curve",
                        "\"curve\" must be \"linear\", \"equal-power\", \"exponential\", \"logarithmic\" or \"s-curve\", "
                        "not \"s_curve\"; did you mean \"s-curve\"?"},
                       {4, "/tracks/0/clips/1/length_s", "\"length_s\" must be longer than 0; *"},
-                      {5, "/tracks/0/clips/1/speed", "\"speed\": a change of speed is not built yet"}}},
+                      {5, "/tracks/0/clips/1/sped", "unknown key \"sped\"; did you mean \"speed\"?"}}},
         /* One channel feeds two, but six take nothing else. */
         {.tracks = "{\"name\": \"T\", \"channels\": 2, \"clips\": [" MONO ", @1{\"file\": \"six.wav\"}]},\n"
                    "{\"name\": \"U\", \"clips\": [@2" MONO ", {\"file\": \"six.wav\"}], \"place\": {\"bed\": \"5.1\"}},"

@@ -12,6 +12,7 @@
 #include "envelope.h"
 #include "fold.h"
 #include "latency.h"
+#include "moving.h"
 #include "routing.h"
 #include "stems.h"
 
@@ -80,16 +81,6 @@ mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix)
     return route;
 }
 
-bool mxd_route_add_level(mxd_route *route, const mxd_automation *level)
-{
-    const mxd_automation **levels = realloc(route->levels, (route->num_levels + 1) * sizeof *levels);
-    if (!levels)
-        return false;
-    levels[route->num_levels++] = level;
-    route->levels = levels;
-    return true;
-}
-
 /* The lane that is the chain's lane so many frames later; MXD_NO_INDEX when memory runs out. */
 static uint32_t shift_lane(mxd_graph *graph, uint32_t chain, uint32_t lane, uint32_t frames)
 {
@@ -110,6 +101,16 @@ static uint32_t shift_lane(mxd_graph *graph, uint32_t chain, uint32_t lane, uint
         state->hold_frames = own + frames;
     graph->shifts[graph->num_shifts++] = (mxd_shifted){lane, frames, shifted};
     return shifted;
+}
+
+bool mxd_route_add_level(mxd_route *route, const mxd_automation *level)
+{
+    const mxd_automation **levels = realloc(route->levels, (route->num_levels + 1) * sizeof *levels);
+    if (!levels)
+        return false;
+    levels[route->num_levels++] = level;
+    route->levels = levels;
+    return true;
 }
 
 mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix)
@@ -219,6 +220,20 @@ static mxd_result build_key(build *b, mxd_graph_builder *builder, const mxd_side
     return mxd_graph_close_mix(graph, mix);
 }
 
+/* How long an insert's state goes on to count, with every value at the greatest that it takes. */
+static uint64_t settle_of(const mxd_insert *insert)
+{
+    double values[MXD_MAX_INSERT_VALUES];
+    if (!insert->effect->settle_frames)
+        return 0;
+    memcpy(values, insert->params, insert->effect->num_values * sizeof *values);
+    for (uint32_t i = 0; i < insert->num_automation; i++)
+        for (uint32_t j = 0; j < insert->automation[i].num_points; j++)
+            if (insert->automation[i].points[j].value > values[insert->automation[i].value])
+                values[insert->automation[i].value] = insert->automation[i].points[j].value;
+    return insert->effect->settle_frames(insert->params, values);
+}
+
 /* Lets the inserts add their operations; chain->lanes holds the inputs on entry. */
 static mxd_result build_inserts(build *b, uint32_t chain, const mxd_insert *inserts, uint32_t num_inserts)
 {
@@ -247,7 +262,7 @@ static mxd_result build_inserts(build *b, uint32_t chain, const mxd_insert *inse
             return result;
         b->graph->chains[chain].num_lanes = num_outputs;
         b->graph->chains[chain].latency += latency;
-        b->graph->chains[chain].hold_frames += latency;
+        b->graph->chains[chain].hold_frames += latency + settle_of(&inserts[i]);
     }
     return MXD_OK;
 }
@@ -702,6 +717,7 @@ void mxd_graph_destroy(mxd_graph *graph)
     for (uint32_t i = 0; i < graph->num_steps; i++)
         free(graph->steps[i].operations);
     mxd_block_arrays_destroy(graph->arrays);
+    mxd_threads_destroy(graph->threads);
     for (uint32_t i = 0; i < graph->num_chains; i++) {
         free(graph->chains[i].fold_inputs);
         free(graph->chains[i].key_mixes);

@@ -23,6 +23,7 @@
 #include "../effects/effect.h"
 #include "../scene/panner.h"
 #include "../session/session.h"
+#include "../threads.h"
 #include "builder.h"
 
 #define MXD_NO_INDEX UINT32_MAX
@@ -87,6 +88,7 @@ typedef struct mxd_row_operation {
     double (*rate_hz)(const void *params, const double *values);
     uint64_t cycles_frame;            /* while rendering: where the oscillator was summed up to, ... */
     double cycles;                    /* ... and how far it had come */
+    double *points;                   /* where the block's values go; not owned */
 } mxd_row_operation;
 
 typedef struct mxd_operation {
@@ -121,7 +123,7 @@ typedef struct mxd_chain {
     uint32_t latency;                 /* what leaves it */
     uint32_t num_keys;                /* mixes of side-chains: while one is fed the chain runs */
     uint32_t *key_mixes;              /* owned */
-    uint32_t hold_frames;             /* how long its own delays keep what has entered: latency, and shifts behind it */
+    uint64_t hold_frames;             /* how long it keeps what has entered: latency, shifts behind it, detectors */
     uint64_t tail_frames;
     uint64_t end_frame;               /* when the last of it has rung out; 0 = never sounds */
     uint64_t history_frames;          /* how far back what leaves it depends on its input's clips */
@@ -203,6 +205,7 @@ typedef struct mxd_graph {
     mxd_step *steps;
     uint32_t num_steps;
     struct mxd_block_arrays *arrays;  /* block.c's */
+    mxd_threads *threads;             /* that share out rows whose values move */
 } mxd_graph;
 
 typedef enum mxd_folding {
@@ -224,8 +227,11 @@ void mxd_graph_destroy(mxd_graph *graph);
 /* Finds depths, batches operations into steps and assigns physical lanes. Sets num_physical_lanes and steps. */
 mxd_result mxd_graph_schedule(mxd_graph *graph);
 
-/* Makes the graph's steps on a backend whose blocks have block_frames frames, and what mxd_graph_block needs. */
-mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames);
+/*
+ * Makes the graph's steps on a backend whose blocks have block_frames frames, and what mxd_graph_block needs, which
+ * works on num_threads threads (0 = all cores).
+ */
+mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames, uint32_t num_threads);
 
 /*
  * Fills `block` with what the block at first_frame runs (which is graph->latency

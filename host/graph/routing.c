@@ -21,9 +21,14 @@ void mxd_pan_gains(double pan, uint32_t num_channels, uint32_t channel, double g
     gains[channel] = away > 0.0 ? cos(away * 2.0 * quarter_pi) : 1.0;
 }
 
-mxd_hearing *mxd_routing_hearing(const mxd_routing *routing, uint32_t strip)
+static mxd_hearing *hearing_of(const mxd_routing *routing, uint32_t strip)
 {
     return strip < routing->num_tracks ? &routing->tracks[strip] : &routing->buses[strip - routing->num_tracks];
+}
+
+const mxd_hearing *mxd_routing_hearing(const mxd_routing *routing, uint32_t strip)
+{
+    return hearing_of(routing, strip);
 }
 
 /* ---- Groups -------------------------------------------------------------- */
@@ -54,7 +59,7 @@ static bool join_all_groups(const mxd_session *session, mxd_routing *routing)
     uint32_t *groups = calloc(session->num_groups + 1u, sizeof *groups);
     bool good = seen && groups;
     for (uint32_t i = 0; good && i < mxd_session_num_strips(session); i++)
-        good = join_groups(session, mxd_session_strip(session, i), seen, groups, mxd_routing_hearing(routing, i));
+        good = join_groups(session, mxd_session_strip(session, i), seen, groups, hearing_of(routing, i));
     free(seen);
     free(groups);
     return good;
@@ -106,7 +111,7 @@ static void find_passing(walk *w)
     for (uint32_t i = 0; i < w->num_strips; i++) {
         uint32_t number = w->routing->order[i];
         const mxd_strip *strip = mxd_session_strip(w->session, number);
-        const mxd_hearing *hearing = mxd_routing_hearing(w->routing, number);
+        const mxd_hearing *hearing = hearing_of(w->routing, number);
         w->passes[number] |= hearing->soloed || (number < w->session->num_tracks && strip->solo_safe);
         w->open[number] |= !w->solo || w->passes[number] || strip->solo_safe;
         for (uint32_t j = 0; w->open[number] && j <= strip->num_sends; j++) {
@@ -125,7 +130,7 @@ static void find_leading(walk *w)
     for (uint32_t i = w->num_strips; i-- > 0;) {
         uint32_t number = w->routing->order[i];
         const mxd_strip *strip = mxd_session_strip(w->session, number);
-        const mxd_hearing *hearing = mxd_routing_hearing(w->routing, number);
+        const mxd_hearing *hearing = hearing_of(w->routing, number);
         w->leads[number] = hearing->soloed || (w->is_key[number] && !w->passes[number]);
         for (uint32_t j = 0; !w->passes[number] && j <= strip->num_sends; j++)
             if (end_of_way(w, strip, j) >= 0 && way_is_there(strip, hearing, j))
@@ -139,12 +144,12 @@ static void listen(walk *w)
     for (uint32_t i = w->num_strips; i-- > 0;) {
         uint32_t number = w->routing->order[i];
         const mxd_strip *strip = mxd_session_strip(w->session, number);
-        mxd_hearing *hearing = mxd_routing_hearing(w->routing, number);
+        mxd_hearing *hearing = hearing_of(w->routing, number);
         hearing->heard = w->is_key[number];
         for (uint32_t j = 0; j <= strip->num_sends; j++) {
             int end = end_of_way(w, strip, j);
             bool heard = way_is_there(strip, hearing, j) && (w->open[number] || (end >= 0 && w->leads[end])) &&
-                         (end < 0 || mxd_routing_hearing(w->routing, (uint32_t)end)->heard);
+                         (end < 0 || hearing_of(w->routing, (uint32_t)end)->heard);
             *(j == 0 ? &hearing->output : &hearing->sends[j - 1]) = heard;
             hearing->heard |= heard;
         }
@@ -162,7 +167,7 @@ static bool listen_to_all(const mxd_session *session, mxd_routing *routing)
     w.is_key = marks + 2 * (size_t)w.num_strips;
     w.open = marks + 3 * (size_t)w.num_strips;
     for (uint32_t i = 0; i < w.num_strips; i++)
-        w.solo |= mxd_routing_hearing(routing, i)->soloed;
+        w.solo |= hearing_of(routing, i)->soloed;
     find_keys(&w);
     find_passing(&w);
     find_leading(&w);

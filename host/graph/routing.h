@@ -37,8 +37,8 @@ typedef struct mxd_routing {
 /* The session is valid: no bus loops. MXD_ERROR_MEMORY; even then free with mxd_routing_destroy. */
 mxd_result mxd_routing_create(const mxd_session *session, mxd_routing *routing);
 void mxd_routing_destroy(mxd_routing *routing);
-/* A strip's by its number (mxd_session_strip). */
-mxd_hearing *mxd_routing_hearing(const mxd_routing *routing, uint32_t strip);
+/* Of a strip, as mxd_session_strip numbers it. */
+const mxd_hearing *mxd_routing_hearing(const mxd_routing *routing, uint32_t strip);
 
 /* Gains to left and right of one channel of a strip with one channel (sine/cosine law) or two (balance). */
 void mxd_pan_gains(double pan, uint32_t num_channels, uint32_t channel, double gains[2]);

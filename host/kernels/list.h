@@ -3,6 +3,8 @@
 #define MXD_KERNELS_LIST_H
 
 #define MXD_KERNELS(X) \
-    X(SHIFT, shift)
+    X(SHIFT, shift) \
+    X(DYNAMICS, dynamics) \
+    X(FILTER, filter)
 
 #endif
