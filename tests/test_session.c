@@ -87,11 +87,11 @@ static void test_values(void **state)
          .problems = {{1, "/album", "\"album\": mastering of an album is not built yet"},
                       {2, "/screen", "\"screen\": a reproduction screen is not built yet"}}},
         {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], @1\"fadr_db\": 0, \"mute\": @2\"no\",\n"
-                   "\t\"solo\": @3null, @4\"polarity\": true}",
+                   "\t\"solo\": @3null, \"polarity\": @4\"yes\"}",
          .problems = {{1, "/tracks/0/fadr_db", "unknown key \"fadr_db\"; did you mean \"fader_db\"?"},
                       {2, "/tracks/0/mute", "\"mute\" must be true or false, not a string"},
                       {3, "/tracks/0/solo", "\"solo\" must be true or false, not null"},
-                      {4, "/tracks/0/polarity", "\"polarity\": a change of polarity is not built yet"}}},
+                      {4, "/tracks/0/polarity", "\"polarity\" must be true or false, not a string"}}},
         {.tracks = "@1{\"clips\": [{\"file\": \"mono.wav\",\n  \"gain_db\": @2-144.5, \"channel\": @3\"left\",\n"
                    "  \"start_s\": @4-1, \"non_finite\": @5\"ignore\"}, @6{}]}",
          .problems = {{1, "/tracks/0", "\"name\" is missing"},
