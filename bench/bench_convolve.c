@@ -79,11 +79,11 @@ static double time_blocks(mxd_backend *backend, const settings *s, uint32_t step
     double best_s = HUGE_VAL, before_s = 0.0;
     for (uint32_t i = 0; i < warm + s->runs; i++) {
         uint64_t ticket;
-        mxd_backend_timing timings[32];
+        mxd_backend_timing timings[MXD_MAX_TIMINGS];
         if (mxd_backend_submit(backend, &block, &ticket) != MXD_OK || mxd_backend_wait(backend, ticket) != MXD_OK)
             return -1.0;
         double now_s = 0.0;
-        uint32_t count = mxd_backend_timings(backend, timings, 32);
+        uint32_t count = mxd_backend_timings(backend, timings, MXD_MAX_TIMINGS);
         for (uint32_t j = 0; j < count && j < 32; j++)
             if (strcmp(timings[j].kernel, "convolve") == 0)
                 now_s = timings[j].wall_s + timings[j].device_s;

@@ -62,8 +62,8 @@ static double time_of(const mxd_backend_timing *timing)
 
 static void add_timings(const mxd_backend *backend, const char *kernel, double sign, measurement *sum)
 {
-    mxd_backend_timing timings[16];
-    uint32_t count = mxd_backend_timings(backend, timings, 16);
+    mxd_backend_timing timings[MXD_MAX_TIMINGS];
+    uint32_t count = mxd_backend_timings(backend, timings, MXD_MAX_TIMINGS);
     for (uint32_t i = 0; i < count && i < 16; i++) {
         if (strcmp(timings[i].kernel, kernel) == 0) {
             sum->kernel_s += sign * time_of(&timings[i]);

@@ -2,6 +2,7 @@
 #include "session_parts.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const mxd_planned_key planned_strip_keys[] = {
@@ -39,34 +40,6 @@ static const mxd_effect *find_effect(mxd_reader *reader)
     int ignored = 0;
     mxd_read_choice(reader, "type", MXD_REQUIRED, types, num_types, &ignored);
     return NULL;
-}
-
-void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inserts, uint32_t *num_inserts)
-{
-    const mxd_effect_context context = {.sample_rate = loader->session->sample_rate,
-                                        .folder = loader->session->folder,
-                                        .responses = loader->responses};
-    mxd_reader *array = mxd_read_array(reader, "inserts", MXD_OPTIONAL);
-    if (!array)
-        return;
-    size_t count = mxd_reader_length(array);
-    *inserts = mxd_loader_alloc(loader, count, sizeof **inserts);
-    for (size_t i = 0; *inserts && i < count; i++) {
-        mxd_insert *insert = &(*inserts)[(*num_inserts)++];
-        mxd_reader *object = mxd_item_object(array, i);
-        if (!object)
-            continue;
-        mxd_loader_origin(loader, object, &insert->origin);
-        const mxd_effect *effect = find_effect(object);
-        if (effect) {
-            insert->params = effect->read(object, &context);
-            insert->effect = insert->params ? effect : NULL;
-            mxd_reader_close(object);
-        } else {
-            mxd_reader_abandon(object); /* nobody knows the keys of an unknown insert */
-        }
-    }
-    mxd_reader_close(array);
 }
 
 /* ---- Sends --------------------------------------------------------------- */
@@ -111,7 +84,9 @@ static void load_sends(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
 
 /* ---- Automation ---------------------------------------------------------- */
 
-static void load_point(mxd_loader *loader, mxd_reader *points, size_t index, mxd_automation *automation)
+/* range: of an insert's parameter; else NULL. */
+static void load_point(mxd_loader *loader, mxd_reader *points, size_t index, const mxd_insert_parameter *range,
+                       mxd_automation *automation)
 {
     mxd_reader *pair = mxd_item_array(points, index);
     if (!pair)
@@ -122,11 +97,13 @@ static void load_point(mxd_loader *loader, mxd_reader *points, size_t index, mxd
         mxd_reader_fail(pair, NULL, "a point must be [time in seconds, value]");
     } else {
         good = mxd_item_number(pair, 0, 0.0, MXD_MAX_TIME_S, &time_s);
-        if (automation->parameter == MXD_PARAMETER_PAN)
+        if (range)
+            good = (range->is_level ? mxd_item_level : mxd_item_number)(pair, 1, range->min, range->max, &value) && good;
+        else if (automation->parameter == MXD_PARAMETER_PAN)
             good = mxd_item_number(pair, 1, -1.0, 1.0, &value) && good;
         else /* lower than the lowest level there is silence, so that a fade may run to it */
             good = mxd_item_level(pair, 1, -1000.0, MXD_MAX_LEVEL_DB, &value) && good;
-        if (automation->parameter != MXD_PARAMETER_PAN && value <= MXD_MIN_LEVEL_DB)
+        if (!range && automation->parameter != MXD_PARAMETER_PAN && value <= MXD_MIN_LEVEL_DB)
             value = -HUGE_VAL;
     }
     uint64_t frame = (uint64_t)llround(time_s * loader->session->sample_rate);
@@ -141,7 +118,8 @@ static void load_point(mxd_loader *loader, mxd_reader *points, size_t index, mxd
     mxd_reader_close(pair);
 }
 
-static void load_points(mxd_loader *loader, mxd_reader *reader, mxd_automation *automation)
+static void load_points(mxd_loader *loader, mxd_reader *reader, const mxd_insert_parameter *range,
+                        mxd_automation *automation)
 {
     mxd_reader *points = mxd_read_array(reader, "points", MXD_REQUIRED);
     if (!points)
@@ -151,8 +129,18 @@ static void load_points(mxd_loader *loader, mxd_reader *reader, mxd_automation *
         mxd_reader_fail(reader, "points", "there must be at least one point [time in seconds, value]");
     automation->points = mxd_loader_alloc(loader, count, sizeof *automation->points);
     for (size_t i = 0; automation->points && i < count; i++)
-        load_point(loader, points, i, automation);
+        load_point(loader, points, i, range, automation);
     mxd_reader_close(points);
+}
+
+static void load_curve(mxd_reader *reader, mxd_automation *automation)
+{
+    static const char *const curves[] = {"linear", "hold"};
+    static const char *const planned_curves[] = {"exponential", "bezier"};
+    int curve = MXD_CURVE_LINEAR;
+    mxd_read_choice_of(reader, "curve", MXD_OPTIONAL, curves, COUNT(curves), planned_curves, COUNT(planned_curves),
+                       &curve);
+    automation->curve = (mxd_curve)curve;
 }
 
 /* Finds the send that an automation's "to" names; false with a problem. */
@@ -174,10 +162,8 @@ static bool find_send(mxd_loader *loader, mxd_reader *reader, const mxd_strip *s
 static void load_automation_item(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
 {
     static const char *const parameters[] = {"fader_db", "pan", "send_gain_db"};
-    static const char *const curves[] = {"linear", "hold"};
-    static const char *const planned_curves[] = {"exponential", "bezier"};
     mxd_automation *automation = &strip->automation[strip->num_automation++];
-    int parameter = MXD_PARAMETER_FADER, curve = MXD_CURVE_LINEAR;
+    int parameter = MXD_PARAMETER_FADER;
     mxd_loader_origin(loader, reader, &automation->origin);
     bool known = mxd_read_choice(reader, "parameter", MXD_REQUIRED, parameters, COUNT(parameters), &parameter);
     automation->parameter = (mxd_parameter)parameter;
@@ -185,11 +171,9 @@ static void load_automation_item(mxd_loader *loader, mxd_reader *reader, mxd_str
         known = find_send(loader, reader, strip, &automation->send);
     else if (mxd_read_has(reader, "to") && known)
         mxd_reader_fail(reader, "to", "\"to\" has a meaning for \"send_gain_db\" only");
-    mxd_read_choice_of(reader, "curve", MXD_OPTIONAL, curves, COUNT(curves), planned_curves, COUNT(planned_curves),
-                       &curve);
-    automation->curve = (mxd_curve)curve;
+    load_curve(reader, automation);
     if (known || mxd_read_type(reader, "points") != MXD_JSON_ARRAY)
-        load_points(loader, reader, automation);
+        load_points(loader, reader, NULL, automation);
     for (uint32_t i = 0; known && i + 1 < strip->num_automation; i++)
         if (strip->automation[i].num_points > 0 && strip->automation[i].parameter == automation->parameter &&
             (parameter != MXD_PARAMETER_SEND || strip->automation[i].send == automation->send))
@@ -211,6 +195,128 @@ static void load_automation(mxd_loader *loader, mxd_reader *reader, mxd_strip *s
         if (object)
             load_automation_item(loader, object, strip);
         mxd_reader_close(object);
+    }
+    mxd_reader_close(array);
+}
+
+/* ---- Inserts and their automation ---------------------------------------- */
+
+/* What automation may name, for messages; NULL where the path names nothing that moves. */
+static const mxd_insert_parameter *find_parameter(const mxd_insert *insert, const char *path, uint32_t *value)
+{
+    const mxd_effect *effect = insert->effect;
+    for (uint32_t i = 0; i < effect->num_parameters; i++)
+        if (strcmp(effect->parameters[i].key, path) == 0) {
+            *value = i;
+            return &effect->parameters[i];
+        }
+    return effect->find_parameter ? effect->find_parameter(insert->params, path, value) : NULL;
+}
+
+static void fail_parameter(mxd_reader *reader, const mxd_effect *effect, const char *path)
+{
+    enum { MAX_KEYS = 64 };
+    const char *keys[MAX_KEYS];
+    size_t num_keys = 0;
+    for (uint32_t i = 0; i < effect->num_parameters && num_keys < MAX_KEYS; i++)
+        if (!effect->parameters[i].is_fixed)
+            keys[num_keys++] = effect->parameters[i].key;
+    const char *nearest = mxd_nearest(path, keys, num_keys);
+    mxd_reader_fail(reader, "parameter", "\"%.80s\" is no parameter of this %s that can be automated%s%s%s", path,
+                    effect->type, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+static void load_insert_automation_item(mxd_loader *loader, mxd_reader *reader, mxd_insert *insert)
+{
+    mxd_automation *automation = &insert->automation[insert->num_automation];
+    const char *path = NULL;
+    automation->parameter = MXD_PARAMETER_INSERT;
+    mxd_loader_origin(loader, reader, &automation->origin);
+    const mxd_insert_parameter *range = mxd_read_name(reader, "parameter", MXD_REQUIRED, &path)
+                                            ? find_parameter(insert, path, &automation->value) : NULL;
+    load_curve(reader, automation);
+    if (path && range && range->is_fixed)
+        mxd_reader_fail(reader, "parameter", "\"%s\" cannot move: the insert is built by it", path);
+    else if (path && !range)
+        fail_parameter(reader, insert->effect, path);
+    if (range && !range->is_fixed)
+        load_points(loader, reader, range, automation);
+    else
+        mxd_read_has(reader, "points");
+    for (uint32_t i = 0; range && i < insert->num_automation; i++)
+        if (insert->automation[i].value == automation->value)
+            mxd_reader_fail(reader, "parameter", "\"%s\" is automated twice; put all points in one", path);
+    if (automation->num_points > 0) {
+        insert->num_automation++;
+        return;
+    }
+    free(automation->points);
+    free(automation->origin.path);
+    *automation = (mxd_automation){0};
+}
+
+static void load_insert_automation(mxd_loader *loader, mxd_reader *reader, mxd_insert *insert)
+{
+    mxd_reader *array = mxd_read_array(reader, "automation", MXD_OPTIONAL);
+    if (!array)
+        return;
+    size_t count = mxd_reader_length(array);
+    insert->automation = mxd_loader_alloc(loader, count, sizeof *insert->automation);
+    for (size_t i = 0; insert->automation && i < count; i++) {
+        mxd_reader *object = mxd_item_object(array, i);
+        if (object)
+            load_insert_automation_item(loader, object, insert);
+        mxd_reader_close(object);
+    }
+    mxd_reader_close(array);
+}
+
+/* The plain numbers, by the effect's table. */
+static void load_values(mxd_reader *reader, const mxd_effect *effect, double *values)
+{
+    for (uint32_t i = 0; i < effect->num_parameters; i++) {
+        const mxd_insert_parameter *parameter = &effect->parameters[i];
+        values[i] = parameter->initial;
+        (parameter->is_level ? mxd_read_level : mxd_read_number)(reader, parameter->key, MXD_OPTIONAL, parameter->min,
+                                                                 parameter->max, &values[i]);
+    }
+}
+
+static void load_insert(mxd_loader *loader, mxd_reader *reader, const mxd_effect_context *context, mxd_insert *insert)
+{
+    mxd_loader_origin(loader, reader, &insert->origin);
+    const mxd_effect *effect = find_effect(reader);
+    if (!effect) {
+        mxd_reader_abandon(reader); /* nobody knows the keys of an unknown insert */
+        return;
+    }
+    mxd_read_bool(reader, "bypass", MXD_OPTIONAL, &insert->bypass);
+    insert->params = effect->read(reader, context);
+    insert->effect = insert->params ? effect : NULL;
+    if (insert->params) {
+        load_values(reader, effect, insert->params);
+        if (effect->finish)
+            effect->finish(insert->params, reader, context);
+        load_insert_automation(loader, reader, insert);
+    }
+    mxd_reader_close(reader);
+}
+
+void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inserts, uint32_t *num_inserts)
+{
+    const mxd_effect_context context = {.sample_rate = loader->session->sample_rate,
+                                        .folder = loader->session->folder,
+                                        .responses = loader->responses};
+    mxd_reader *array = mxd_read_array(reader, "inserts", MXD_OPTIONAL);
+    if (!array)
+        return;
+    size_t count = mxd_reader_length(array);
+    *inserts = mxd_loader_alloc(loader, count, sizeof **inserts);
+    for (size_t i = 0; *inserts && i < count; i++) {
+        mxd_insert *insert = &(*inserts)[(*num_inserts)++];
+        mxd_reader *object = mxd_item_object(array, i);
+        if (object)
+            load_insert(loader, object, &context, insert);
     }
     mxd_reader_close(array);
 }

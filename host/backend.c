@@ -10,12 +10,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-typedef enum step_kind { STEP_EQ, STEP_CONVOLVE, STEP_MIX } step_kind;
+typedef enum step_kind { STEP_EQ, STEP_CONVOLVE, STEP_MIX, STEP_ROWS } step_kind;
 
 typedef struct step_checks {
     step_kind kind;
     uint32_t num_rows;
     mxd_mix_limits limits;
+    uint32_t *num_values; /* STEP_ROWS: of each row, 0 = they do not move; owned */
     uint64_t last_block; /* the block, from 1, that ran it last */
 } step_checks;
 
@@ -105,6 +106,8 @@ void mxd_backend_destroy(mxd_backend *backend)
         return;
     struct mxd_backend_checks *checks = backend->checks;
     backend->functions->destroy(backend);
+    for (uint32_t i = 0; i < checks->num_steps; i++)
+        free(checks->steps[i].num_values);
     free(checks->steps);
     free(checks->marks);
     mxd_kernel_costs_destroy(checks->costs);
@@ -254,6 +257,93 @@ mxd_result mxd_backend_add_mix(mxd_backend *backend, const mxd_mix_limits *limit
     return after_step(backend, result, counted, *step, &(step_checks){.kind = STEP_MIX, .limits = *limits});
 }
 
+/* The lanes of a row; outputs, inputs: the marks of the step's outputs and of other rows' inputs. */
+static mxd_result check_row_lanes(mxd_backend *backend, const mxd_kernel *kernel, const mxd_kernel_row *row,
+                                  uint32_t number)
+{
+    if (row->num_inputs > MXD_MAX_ROW_LANES || row->num_outputs > MXD_MAX_ROW_LANES || row->num_outputs == 0)
+        return wrong(backend, "kernel row: 0 to 64 inputs and 1 to 64 outputs are possible", number, row->num_outputs);
+    uint64_t inputs = fresh_mark(backend);
+    for (uint32_t i = 0; i < row->num_inputs; i++) {
+        if (!is_lane(backend, row->inputs[i]))
+            return wrong(backend, "kernel row, input: no such lane", number, row->inputs[i]);
+        if (!put_lane(backend, inputs, row->inputs[i]))
+            return wrong(backend, "kernel row, lane: named twice as an input", number, row->inputs[i]);
+    }
+    for (uint32_t i = 0; i < row->num_outputs; i++) {
+        if (!is_lane(backend, row->outputs[i]))
+            return wrong(backend, "kernel row, output: no such lane", number, row->outputs[i]);
+        if (!kernel->in_place && backend->checks->marks[row->outputs[i]] == inputs)
+            return wrong(backend, "kernel row, lane: both an input and an output", number, row->outputs[i]);
+    }
+    return MXD_OK;
+}
+
+/* No row writes what another writes or reads. */
+static mxd_result check_rows_apart(mxd_backend *backend, const mxd_kernel_row *rows, uint32_t num_rows)
+{
+    uint64_t outputs = backend->checks->mark + 1; /* one mark a row from here on: outputs + i */
+    backend->checks->mark += num_rows;
+    for (uint32_t i = 0; i < num_rows; i++)
+        for (uint32_t j = 0; j < rows[i].num_outputs; j++) {
+            uint64_t *mark = &backend->checks->marks[rows[i].outputs[j]];
+            if (*mark >= outputs)
+                return wrong(backend, "kernel row, lane: written by two outputs", i, rows[i].outputs[j]);
+            *mark = outputs + i;
+        }
+    for (uint32_t i = 0; i < num_rows; i++)
+        for (uint32_t j = 0; j < rows[i].num_inputs; j++) {
+            uint64_t mark = backend->checks->marks[rows[i].inputs[j]];
+            if (mark >= outputs && mark != outputs + i)
+                return wrong(backend, "kernel row, lane: an input that another row writes", i, rows[i].inputs[j]);
+        }
+    return MXD_OK;
+}
+
+static mxd_result check_row(mxd_backend *backend, const mxd_kernel *kernel, const mxd_kernel_row *row, uint32_t number,
+                            uint32_t *num_values)
+{
+    const mxd_kernel_shape shape = {row->settings, row->num_inputs, row->num_outputs};
+    mxd_result result = check_row_lanes(backend, kernel, row, number);
+    if (result != MXD_OK)
+        return result;
+    const char *fault = kernel->check(&shape);
+    if (fault)
+        return wrong(backend, fault, number, row->num_inputs);
+    *num_values = kernel->num_values(&shape);
+    for (uint32_t i = 0; row->values && i < *num_values; i++)
+        if (!isfinite(row->values[i]))
+            return wrong(backend, "kernel row: a value that is no number", number, i);
+    if (row->values)
+        *num_values = 0; /* at rest: none comes with a run */
+    return MXD_OK;
+}
+
+mxd_result mxd_backend_add_rows(mxd_backend *backend, mxd_kernel_id kernel, const mxd_kernel_row *rows,
+                                uint32_t num_rows, uint32_t *step)
+{
+    mxd_result result = before_step(backend);
+    if (result != MXD_OK)
+        return result;
+    if (num_rows == 0 || (uint32_t)kernel >= MXD_NUM_KERNELS)
+        return wrong(backend, "a step of an unknown kernel, or without rows", (uint32_t)kernel, num_rows);
+    step_checks made = {.kind = STEP_ROWS, .num_rows = num_rows};
+    made.num_values = calloc(num_rows, sizeof *made.num_values);
+    if (!made.num_values)
+        return mxd_fail(backend->problems, MXD_ERROR_MEMORY, NULL, "memory ran out while a step was made");
+    for (uint32_t i = 0; i < num_rows && result == MXD_OK; i++)
+        result = check_row(backend, mxd_kernel_get(kernel), &rows[i], i, &made.num_values[i]);
+    if (result == MXD_OK)
+        result = check_rows_apart(backend, rows, num_rows);
+    if (result == MXD_OK)
+        result = backend->functions->add_rows(backend, kernel, rows, num_rows, step);
+    bool counted = result == MXD_OK && mxd_kernel_costs_add_rows(backend->checks->costs, kernel, rows, num_rows);
+    result = after_step(backend, result, counted, *step, &made);
+    if (result != MXD_OK)
+        free(made.num_values);
+    return result;
+}
+
 mxd_result mxd_backend_prepare(mxd_backend *backend)
 {
     if (backend->checks->prepared)
@@ -348,6 +438,15 @@ static mxd_result check_run(mxd_backend *backend, const mxd_step_run *run, uint3
             return wrong(backend, "run, row: no such row", number, run->rows[i]);
         if (i > 0 && run->rows[i] <= run->rows[i - 1])
             return wrong(backend, "run, row: rows do not ascend", number, run->rows[i]);
+        if (step->kind != STEP_ROWS || step->num_values[run->rows[i]] == 0)
+            continue;
+        const double *values = run->values ? run->values[i] : NULL;
+        if (!values)
+            return wrong(backend, "run, row: values that move did not come", number, run->rows[i]);
+        size_t count = (size_t)mxd_value_points(num_frames) * step->num_values[run->rows[i]];
+        for (size_t j = 0; j < count; j++)
+            if (!isfinite(values[j]))
+                return wrong(backend, "run, row: a value that is no number", run->rows[i], j);
     }
     return MXD_OK;
 }

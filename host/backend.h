@@ -28,6 +28,7 @@
 #ifndef MXD_BACKEND_H
 #define MXD_BACKEND_H
 
+#include "kernels/kernel.h"
 #include "mixdown.h"
 #include "problems.h"
 
@@ -141,6 +142,26 @@ typedef struct mxd_mix_limits {
 
 mxd_result mxd_backend_add_mix(mxd_backend *backend, const mxd_mix_limits *limits, uint32_t *step);
 
+/* Most inputs, and most outputs, of one row. */
+#define MXD_MAX_ROW_LANES 64
+
+/*
+ * One row of a kernel of kernels/kernel.h. Inputs are distinct lanes, and so are
+ * outputs, which are overwritten. An output may be an input of the same row only
+ * where the kernel works in place, and of no other row of the step.
+ */
+typedef struct mxd_kernel_row {
+    const uint32_t *inputs;
+    uint32_t num_inputs;     /* 0..MXD_MAX_ROW_LANES */
+    const uint32_t *outputs;
+    uint32_t num_outputs;    /* 1..MXD_MAX_ROW_LANES */
+    const uint32_t *settings; /* as many as the kernel says; copied, as all of these arrays */
+    const double *values;    /* likewise; NULL = they come with each run */
+} mxd_kernel_row;
+
+mxd_result mxd_backend_add_rows(mxd_backend *backend, mxd_kernel_id kernel, const mxd_kernel_row *rows,
+                                uint32_t num_rows, uint32_t *step);
+
 /*
  * To be called once after the last step, before the first block: allocates and
  * fills what the steps need on the device.
@@ -184,7 +205,7 @@ typedef struct mxd_mix_run {
     uint32_t num_points;
 } mxd_mix_run;
 
-/* One step in one block, which (over all its parts) names it at most once. eq and convolve: the rows that run, ascending; the others keep their state. */
+/* One step in one block, which (over all its parts) names it at most once. All but mixes: the rows that run, ascending; the others keep their state. */
 typedef struct mxd_step_run {
     uint32_t step;
     const uint32_t *rows;
@@ -194,6 +215,11 @@ typedef struct mxd_step_run {
      * silent in this block, whatever its lane holds, and its past is forgotten: it costs nothing.
      */
     const bool *rests;
+    /*
+     * rows of a kernel of kernels/kernel.h: one for every row that runs: where its values move, its points of this
+     * block, [mxd_value_points(num_frames)][num_values]; else NULL. NULL = none moves.
+     */
+    const double *const *values;
     uint32_t num_rows;
     const mxd_mix_run *mix;   /* for a mix; NULL for others */
 } mxd_step_run;
@@ -255,13 +281,16 @@ mxd_result mxd_backend_wait(mxd_backend *backend, uint64_t ticket);
 /* ---- Times --------------------------------------------------------------- */
 
 typedef struct mxd_backend_timing {
-    const char *kernel;   /* "eq", "convolve", "mix", "upload", "unpack" (vulkan only), "download"; "sum" of a group, on the host */
+    const char *kernel;   /* "eq", "convolve", "mix", those of kernels/kernel.h, "upload", "unpack" (vulkan only), "download"; "sum" of a group, on the host */
     double wall_s;        /* cpu: wall clock; vulkan: 0 */
     double device_s;      /* vulkan: GPU timestamps; cpu: 0 */
     uint64_t lane_frames; /* frames times rows (mix: edges) */
     uint64_t min_bytes;   /* the least that had to be moved, and the operations that had to be done, for what ran: */
     uint64_t flops;       /* how each kernel is counted stands in kernel_costs.h */
 } mxd_backend_timing;
+
+/* More than any backend has. */
+#define MXD_MAX_TIMINGS 64
 
 /* Sums since creation. Writes at most capacity entries, returns how many there are. */
 uint32_t mxd_backend_timings(const mxd_backend *backend, mxd_backend_timing *timings, uint32_t capacity);
@@ -274,6 +303,8 @@ typedef struct mxd_backend_functions {
     mxd_result (*add_eq)(mxd_backend *backend, const mxd_eq_row *rows, uint32_t num_rows, uint32_t *step);
     mxd_result (*add_convolve)(mxd_backend *backend, const mxd_convolve_row *rows, uint32_t num_rows, uint32_t *step);
     mxd_result (*add_mix)(mxd_backend *backend, const mxd_mix_limits *limits, uint32_t *step);
+    mxd_result (*add_rows)(mxd_backend *backend, mxd_kernel_id kernel, const mxd_kernel_row *rows, uint32_t num_rows,
+                           uint32_t *step);
     mxd_result (*prepare)(mxd_backend *backend);
     uint64_t (*memory)(const mxd_backend *backend);
     mxd_result (*submit)(mxd_backend *backend, const mxd_block *block, uint64_t *ticket);

@@ -19,7 +19,8 @@ typedef enum cost_kind {
     COST_UPLOAD,
     COST_UNPACK,
     COST_DOWNLOAD,
-    NUM_COSTS
+    COST_ROWS, /* and so on, one a kernel of kernels/kernel.h */
+    NUM_COSTS = COST_ROWS + MXD_NUM_KERNELS
 } cost_kind;
 
 typedef struct cost_sum {
@@ -119,6 +120,20 @@ bool mxd_kernel_costs_add_eq(mxd_kernel_costs *costs, const mxd_eq_row *rows, ui
 bool mxd_kernel_costs_add_mix(mxd_kernel_costs *costs)
 {
     return add_step(costs, COST_MIX, NULL, NULL);
+}
+
+bool mxd_kernel_costs_add_rows(mxd_kernel_costs *costs, mxd_kernel_id kernel, const mxd_kernel_row *rows,
+                               uint32_t num_rows)
+{
+    row_cost *made = calloc(num_rows, sizeof *made);
+    if (!made)
+        return false;
+    for (uint32_t i = 0; i < num_rows; i++) {
+        const mxd_kernel_shape shape = {rows[i].settings, rows[i].num_inputs, rows[i].num_outputs};
+        made[i] = (row_cost){.frame_bytes = (double)SAMPLE_BYTES * (rows[i].num_inputs + rows[i].num_outputs),
+                             .frame_flops = mxd_kernel_get(kernel)->flops(&shape)};
+    }
+    return add_step(costs, COST_ROWS + (uint32_t)kernel, made, NULL);
 }
 
 static double transform_flops(int log2_size)
@@ -293,7 +308,10 @@ void mxd_kernel_costs_count(mxd_kernel_costs *costs, const mxd_block *block)
 
 void mxd_kernel_costs_fill(const mxd_kernel_costs *costs, mxd_backend_timing *timings, uint32_t num_timings)
 {
-    static const char *const names[NUM_COSTS] = {"eq", "convolve", "mix", "upload", "unpack", "download"};
+#define NAME(NUMBER, name) #name,
+    static const char *const names[NUM_COSTS] = {"eq",     "convolve", "mix",
+                                                 "upload", "unpack",   "download", MXD_KERNELS(NAME)};
+#undef NAME
     bool unpacks_apart = false;
     for (uint32_t i = 0; i < num_timings; i++)
         unpacks_apart |= strcmp(timings[i].kernel, names[COST_UNPACK]) == 0;

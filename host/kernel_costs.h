@@ -17,6 +17,8 @@
  *           of a cell's response.
  * mix       bytes: each distinct input lane read once, each output lane written
  *           once. flops: 2 an edge and frame.
+ * others    (kernels/kernel.h) bytes: inputs read, outputs written. flops: as
+ *           the kernel says.
  * upload    bytes: the packed frames, those that uploads share once.
  * unpack    bytes: the same, and the lanes written, silent ones too. flops: one
  *           a sample. Where a backend unpacks while it uploads, upload has this.
@@ -38,6 +40,8 @@ void mxd_kernel_costs_destroy(mxd_kernel_costs *costs);
 bool mxd_kernel_costs_add_eq(mxd_kernel_costs *costs, const mxd_eq_row *rows, uint32_t num_rows);
 bool mxd_kernel_costs_add_convolve(mxd_kernel_costs *costs, const mxd_convolve_row *rows, uint32_t num_rows);
 bool mxd_kernel_costs_add_mix(mxd_kernel_costs *costs);
+bool mxd_kernel_costs_add_rows(mxd_kernel_costs *costs, mxd_kernel_id kernel, const mxd_kernel_row *rows,
+                               uint32_t num_rows);
 
 /* Adds a block, whose arguments are right. */
 void mxd_kernel_costs_count(mxd_kernel_costs *costs, const mxd_block *block);

@@ -533,7 +533,7 @@ static void test_tracks_stay_together(void **state)
     const mxd_backend_params params = {.num_lanes = 16, .block_frames = FRAMES, .num_threads = 1, .num_devices = 2,
                                        .blocks_in_flight = 1};
     const mxd_svf section = {0.1, 1.0, 1.0, 0.0, 0.0};
-    mxd_eq_row before[8], after[4];
+    mxd_eq_row before[MXD_MAX_TIMINGS], after[4];
     mxd_convolve_row rows[4];
     uint32_t inputs[4], outputs[4], steps[3];
     mxd_convolve_cell cell = {0, 0, response, 48000, 0, 1.0};
@@ -722,8 +722,8 @@ static void test_description(void **state)
     assert_string_equal(mxd_backend_get_info(group)->device, expected);
     assert_string_equal(mxd_backend_get_info(group)->kind, "cpu");
     assert_true(mxd_backend_memory(group) >= 3 * mxd_backend_memory(single));
-    mxd_backend_timing timings[8];
-    assert_int_equal(mxd_backend_timings(group, timings, 8), mxd_backend_timings(single, NULL, 0) + 1);
+    mxd_backend_timing timings[MXD_MAX_TIMINGS];
+    assert_int_equal(mxd_backend_timings(group, timings, MXD_MAX_TIMINGS), mxd_backend_timings(single, NULL, 0) + 1);
     mxd_backend_destroy(group);
     mxd_backend_destroy(single);
 }

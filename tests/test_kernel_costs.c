@@ -12,8 +12,8 @@
 
 static mxd_backend_timing timing_of(const mxd_backend *backend, const char *kernel)
 {
-    mxd_backend_timing timings[16];
-    uint32_t count = mxd_backend_timings(backend, timings, 16);
+    mxd_backend_timing timings[MXD_MAX_TIMINGS];
+    uint32_t count = mxd_backend_timings(backend, timings, MXD_MAX_TIMINGS);
     for (uint32_t i = 0; i < count; i++)
         if (strcmp(timings[i].kernel, kernel) == 0)
             return timings[i];

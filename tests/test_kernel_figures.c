@@ -139,10 +139,10 @@ static double time_blocks(mxd_backend *backend, const float *input, float *outpu
 {
     double least = HUGE_VAL;
     for (int i = 0; i < 8; i++) {
-        mxd_backend_timing before[8], after[8];
-        mxd_backend_timings(backend, before, 8);
+        mxd_backend_timing before[MXD_MAX_TIMINGS], after[MXD_MAX_TIMINGS];
+        mxd_backend_timings(backend, before, MXD_MAX_TIMINGS);
         filter_block(backend, input, output, num_frames);
-        mxd_backend_timings(backend, after, 8);
+        mxd_backend_timings(backend, after, MXD_MAX_TIMINGS);
         least = fmin(least, after[0].wall_s - before[0].wall_s);
     }
     return least;

@@ -14,13 +14,23 @@
 
 mxd_unpack_function MXD_CPU(mxd_unpack);
 
-typedef enum timing_index { TIME_EQ, TIME_CONVOLVE, TIME_MIX, TIME_UPLOAD, TIME_DOWNLOAD, NUM_TIMES } timing_index;
+typedef enum timing_index {
+    TIME_EQ,
+    TIME_CONVOLVE,
+    TIME_MIX,
+    TIME_UPLOAD,
+    TIME_DOWNLOAD,
+    TIME_ROWS, /* and so on, one a kernel of host/kernels */
+    NUM_TIMES = TIME_ROWS + MXD_NUM_KERNELS
+} timing_index;
 
-/* One of the three is set. */
+/* One of the four is set. */
 typedef struct cpu_step {
     cpu_eq *eq;
     cpu_convolve *convolve;
     cpu_mix *mix;
+    cpu_rows *rows;
+    mxd_kernel_id kernel; /* of rows */
 } cpu_step;
 
 typedef struct cpu_backend {
@@ -48,6 +58,7 @@ static void destroy(mxd_backend *backend)
         MXD_CPU(mxd_eq_destroy)(cpu->steps[i].eq);
         MXD_CPU(mxd_convolve_destroy)(cpu->steps[i].convolve);
         MXD_CPU(mxd_mix_destroy)(cpu->steps[i].mix);
+        MXD_CPU(mxd_rows_destroy)(cpu->steps[i].rows);
     }
     free(cpu->steps);
     mxd_threads_destroy(cpu->threads);
@@ -112,6 +123,20 @@ static mxd_result add_mix(mxd_backend *backend, const mxd_mix_limits *limits, ui
     return MXD_OK;
 }
 
+static mxd_result add_rows(mxd_backend *backend, mxd_kernel_id kernel, const mxd_kernel_row *rows, uint32_t num_rows,
+                           uint32_t *step)
+{
+    cpu_backend *cpu = (cpu_backend *)backend;
+    cpu_step *next = next_step(cpu);
+    if (next)
+        next->rows = MXD_CPU(mxd_rows_create)(kernel, rows, num_rows, cpu->base.params.block_frames);
+    if (!next || !next->rows)
+        return out_of_memory(cpu, "inserts were made");
+    next->kernel = kernel;
+    *step = cpu->num_steps++;
+    return MXD_OK;
+}
+
 static mxd_result prepare(mxd_backend *backend)
 {
     cpu_backend *cpu = (cpu_backend *)backend;
@@ -129,6 +154,7 @@ static uint64_t memory(const mxd_backend *backend)
         bytes += step->eq ? MXD_CPU(mxd_eq_memory)(step->eq) : 0;
         bytes += step->convolve ? MXD_CPU(mxd_convolve_memory)(step->convolve) : 0;
         bytes += step->mix ? MXD_CPU(mxd_mix_memory)(step->mix) : 0;
+        bytes += step->rows ? MXD_CPU(mxd_rows_memory)(step->rows) : 0;
     }
     return bytes;
 }
@@ -196,6 +222,9 @@ static void run_step(cpu_backend *cpu, const mxd_step_run *run, uint32_t num_fra
     } else if (step->convolve) {
         MXD_CPU(mxd_convolve_run)(step->convolve, cpu->threads, &cpu->lanes, num_frames, run);
         add_time(cpu, TIME_CONVOLVE, start_s, (uint64_t)num_frames * run->num_rows);
+    } else if (step->rows) {
+        MXD_CPU(mxd_rows_run)(step->rows, cpu->threads, &cpu->lanes, num_frames, run);
+        add_time(cpu, TIME_ROWS + (uint32_t)step->kernel, start_s, (uint64_t)num_frames * run->num_rows);
     } else {
         MXD_CPU(mxd_mix_run)(step->mix, cpu->threads, &cpu->lanes, num_frames, run->mix);
         add_time(cpu, TIME_MIX, start_s, (uint64_t)num_frames * run->mix->num_edges);
@@ -240,6 +269,7 @@ static const mxd_backend_functions functions = {
     .add_eq = add_eq,
     .add_convolve = add_convolve,
     .add_mix = add_mix,
+    .add_rows = add_rows,
     .prepare = prepare,
     .memory = memory,
     .submit = submit,
@@ -276,7 +306,9 @@ mxd_result MXD_CPU(mxd_backend_create)(const mxd_backend_params *params, mxd_pro
 mxd_result MXD_CPU(mxd_backend_create)(const mxd_backend_params *params, mxd_problems *problems,
                                        mxd_backend **backend)
 {
-    static const char *const kernels[NUM_TIMES] = {"eq", "convolve", "mix", "upload", "download"};
+#define NAME(NUMBER, name) #name,
+    static const char *const kernels[NUM_TIMES] = {"eq", "convolve", "mix", "upload", "download", MXD_KERNELS(NAME)};
+#undef NAME
     *backend = NULL;
     cpu_backend *cpu = calloc(1, sizeof *cpu);
     if (cpu)

@@ -1,4 +1,4 @@
-/* What backend.c knows of the three kernels. Every function's name carries its variant. */
+/* What backend.c knows of the kernels. Every function's name carries its variant. */
 #ifndef MXD_CPU_KERNELS_H
 #define MXD_CPU_KERNELS_H
 
@@ -47,5 +47,14 @@ void MXD_CPU(mxd_mix_destroy)(cpu_mix *mix);
 uint64_t MXD_CPU(mxd_mix_memory)(const cpu_mix *mix);
 void MXD_CPU(mxd_mix_run)(cpu_mix *mix, mxd_threads *threads, const cpu_lanes *lanes, uint32_t num_frames,
                           const mxd_mix_run *run);
+
+/* Rows of any kernel of host/kernels (rows.h). */
+typedef struct cpu_rows cpu_rows;
+cpu_rows *MXD_CPU(mxd_rows_create)(mxd_kernel_id kernel, const mxd_kernel_row *rows, uint32_t num_rows,
+                                   uint32_t block_frames);
+void MXD_CPU(mxd_rows_destroy)(cpu_rows *rows);
+uint64_t MXD_CPU(mxd_rows_memory)(const cpu_rows *rows);
+void MXD_CPU(mxd_rows_run)(cpu_rows *rows, mxd_threads *threads, const cpu_lanes *lanes, uint32_t num_frames,
+                           const mxd_step_run *run);
 
 #endif

@@ -203,11 +203,13 @@ static mxd_result emit_dry(const mxd_convolver *convolver, mxd_graph_builder *bu
     mxd_builder_edge edges[2];
     uint32_t num_edges = 0;
     if (has_dry)
-        edges[num_edges++] = (mxd_builder_edge){inputs[num_inputs == 1 ? 0 : output], mxd_gain_of_db(convolver->dry_db)};
+        edges[num_edges++] = 
+            (mxd_builder_edge){.input_lane = inputs[num_inputs == 1 ? 0 : output],
+                               .gain = mxd_gain_of_db(convolver->dry_db)};
     else /* neither wet nor dry: silence */
-        edges[num_edges++] = (mxd_builder_edge){inputs[0], 0.0};
+        edges[num_edges++] = (mxd_builder_edge){.input_lane = inputs[0]};
     if (has_wet)
-        edges[num_edges++] = (mxd_builder_edge){*lane, 1.0};
+        edges[num_edges++] = (mxd_builder_edge){.input_lane = *lane, .gain = 1.0};
     *lane = mxd_builder_lane(builder);
     if (*lane == UINT32_MAX)
         return MXD_ERROR_MEMORY;

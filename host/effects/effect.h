@@ -10,6 +10,18 @@
 struct mxd_reader;        /* formats/reader.h: one JSON value, with its place */
 struct mxd_graph_builder; /* graph/builder.h: where an insert emits its steps */
 
+/*
+ * A parameter that is a plain number. The loader reads it from the insert's
+ * object by its key and checks its range; unless it is fixed it can be automated.
+ */
+typedef struct mxd_insert_parameter {
+    const char *key;  /* with its unit, such as "threshold_db" */
+    double min, max;  /* inclusive; of a level: without silence */
+    double initial;   /* where the session says nothing */
+    bool is_level;    /* null is taken too, and is -HUGE_VAL: silence */
+    bool is_fixed;    /* the graph is built by it: automation is refused */
+} mxd_insert_parameter;
+
 /* What an insert must know of its surroundings while it is read. */
 typedef struct mxd_effect_context {
     uint32_t sample_rate;
@@ -21,11 +33,26 @@ typedef struct mxd_effect {
     const char *type; /* as in the session file */
 
     /*
-     * Reads and checks the insert's parameters; the reader stands on the insert's
-     * object, of which "type" has been read. Adds problems through the reader and
-     * returns NULL if there is no use in going on.
+     * What read returns begins with double values[num_values]: everything of the
+     * insert that automation may move. The first num_parameters are those of the
+     * table, which the loader fills after read; the rest (an equaliser's bands)
+     * read fills, and find_parameter knows.
+     */
+    const mxd_insert_parameter *parameters;
+    uint32_t num_parameters;
+    uint32_t num_values;      /* >= num_parameters */
+    /* What a path within the insert ("bands[1].gain_db") names, and which value it is; NULL = nothing. NULL: only the table. */
+    const mxd_insert_parameter *(*find_parameter)(const void *params, const char *path, uint32_t *value);
+    bool has_side_chain;      /* "side_chain" is taken: mxd_builder_key gives its lanes */
+
+    /*
+     * Reads and checks what is no plain number: choices, lists, files; the reader
+     * stands on the insert's object, of which "type" and the like have been read.
+     * Adds problems through the reader and returns NULL if there is no use in going on.
      */
     void *(*read)(struct mxd_reader *reader, const mxd_effect_context *context);
+    /* Checks values against each other and works out what depends on them, once all are there. NULL: nothing to do. */
+    void (*finish)(void *params, struct mxd_reader *reader, const mxd_effect_context *context);
     /* Frees what read returned; accepts NULL. */
     void (*destroy)(void *params);
     /* The file that params came from, as it can be opened, or NULL: no output may overwrite it. NULL: never any. */
@@ -38,13 +65,16 @@ typedef struct mxd_effect {
     uint32_t (*num_outputs)(const void *params, uint32_t num_inputs, const mxd_place *place,
                             mxd_problems *problems);
 
+    /* Frames by which what leaves is late, to be compensated for: look-ahead, linear phase. NULL: none. */
+    uint32_t (*latency_frames)(const void *params, uint32_t num_inputs);
+
     /* Frames until the response has rung out, num_inputs wide: below -120 dB for feedback, exactly for FIR. */
     uint64_t (*tail_frames)(const void *params, uint32_t num_inputs);
 
     /*
      * Emits the steps that turn num_inputs lanes into num_outputs lanes. lanes[]
      * holds the inputs on entry and the outputs on return (room for
-     * MXD_MAX_CHANNELS).
+     * MXD_MAX_CHANNELS). Paths within the insert are aligned by the insert itself.
      */
     mxd_result (*emit)(const void *params, struct mxd_graph_builder *builder, uint32_t *lanes, uint32_t num_inputs);
 } mxd_effect;

@@ -5,6 +5,7 @@
 #include "block.h"
 
 #include "envelope.h"
+#include "moving.h"
 #include "routing.h"
 
 #include <stdlib.h>
@@ -21,6 +22,8 @@ struct mxd_block_arrays {
     uint32_t *rows;             /* of all steps */
     bool *restart;
     bool *rests;                /* one an input of every convolve row */
+    const double **values;      /* one a row: its points, NULL where they do not move */
+    double *value_points;       /* of all rows that move */
     mxd_mix_output *outputs;    /* of all steps */
     mxd_mix_edge *edges;
     mxd_gain_point *points;
@@ -43,6 +46,8 @@ void mxd_block_arrays_destroy(struct mxd_block_arrays *arrays)
     free(arrays->rows);
     free(arrays->restart);
     free(arrays->rests);
+    free(arrays->values);
+    free(arrays->value_points);
     free(arrays->outputs);
     free(arrays->edges);
     free(arrays->points);
@@ -58,6 +63,9 @@ static bool can_jump(const mxd_route *route)
     for (uint32_t i = 0; i < 2; i++)
         if (route->levels[i] && route->levels[i]->curve == MXD_CURVE_HOLD)
             return true;
+    for (uint32_t i = 0; route->kind == MXD_ROUTE_MAPPED && i < route->insert->num_automation; i++)
+        if (route->insert->automation[i].curve == MXD_CURVE_HOLD)
+            return true;
     return route->kind == MXD_ROUTE_PAN && route->pan->curve == MXD_CURVE_HOLD;
 }
 
@@ -72,6 +80,8 @@ static uint64_t points_of(const mxd_route *route, uint32_t block_frames)
         inner += mxd_automation_density(route->pan, block_frames);
     if (route->kind == MXD_ROUTE_OBJECT)
         inner += mxd_object_density(route->object, block_frames);
+    for (uint32_t i = 0; route->kind == MXD_ROUTE_MAPPED && i < route->insert->num_automation; i++)
+        inner += mxd_automation_density(&route->insert->automation[i], block_frames);
     /* The block's first and last frame, and two points at a bend where the curve may jump. */
     return inner ? (can_jump(route) ? 2 : 1) * inner + 2 : 1;
 }
@@ -82,7 +92,7 @@ static uint32_t edges_of(const mxd_route *route, uint32_t num_outputs)
         return 0;
     if (route->kind == MXD_ROUTE_PAN)
         return route->pair[0] == route->pair[1] ? 1 : 2;
-    if (route->kind == MXD_ROUTE_OBJECT)
+    if (route->kind == MXD_ROUTE_OBJECT || route->kind == MXD_ROUTE_MAPPED)
         return num_outputs;
     uint32_t count = 0;
     for (uint32_t i = 0; i < num_outputs; i++)
@@ -95,7 +105,7 @@ typedef struct sizes {
     uint64_t most_points;  /* of one route */
     uint64_t most_gains;   /* of one route: points x outputs */
     uint64_t most_slots;   /* of one mix: routes x outputs */
-    uint64_t rows, inputs, outputs, edges, points, downloads;
+    uint64_t rows, inputs, values, outputs, edges, points, downloads;
 } sizes;
 
 static uint64_t max_of(uint64_t a, uint64_t b)
@@ -127,6 +137,8 @@ static sizes measure_graph(const mxd_graph *graph, uint32_t block_frames)
         else
             size.rows++;
         size.inputs += graph->operations[i].convolve.num_inputs;
+        if (mxd_row_moves(&graph->operations[i].row))
+            size.values += (uint64_t)mxd_value_points(block_frames) * graph->operations[i].row.num_values;
     }
     size.downloads = mxd_graph_output_lanes(graph);
     return size;
@@ -151,6 +163,8 @@ static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const s
     a->rows = take(a, size->rows, sizeof *a->rows);
     a->restart = take(a, size->rows, sizeof *a->restart);
     a->rests = take(a, size->inputs, sizeof *a->rests);
+    a->values = take(a, size->rows, sizeof *a->values);
+    a->value_points = take(a, size->values, sizeof *a->value_points);
     a->outputs = take(a, size->outputs, sizeof *a->outputs);
     a->edges = take(a, size->edges, sizeof *a->edges);
     /* A curve is written before it is known to be silent: room for one more. */
@@ -158,8 +172,8 @@ static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const s
     a->slots = take(a, size->most_slots, sizeof *a->slots);
     a->gains = take(a, size->most_gains, sizeof *a->gains);
     a->frames = take(a, size->most_points, sizeof *a->frames);
-    return a->limits && a->uploads && a->downloads && a->runs && a->mixes && a->rows && a->restart && a->rests &&
-           a->outputs && a->edges && a->points && a->slots && a->gains && a->frames;
+    return a->limits && a->uploads && a->downloads && a->runs && a->mixes && a->rows && a->restart && a->rests && a->values &&
+           a->value_points && a->outputs && a->edges && a->points && a->slots && a->gains && a->frames;
 }
 
 uint64_t mxd_graph_array_bytes(const mxd_graph *graph, uint32_t block_frames)
@@ -286,6 +300,9 @@ static uint64_t next_bend(const mxd_route *route, uint64_t frame)
         next = candidate;
     if (route->kind == MXD_ROUTE_OBJECT && (candidate = mxd_object_next(route->object, frame)) < next)
         next = candidate;
+    for (uint32_t i = 0; route->kind == MXD_ROUTE_MAPPED && i < route->insert->num_automation; i++)
+        if ((candidate = mxd_automation_next(&route->insert->automation[i], frame)) < next)
+            next = candidate;
     return next;
 }
 
@@ -312,6 +329,12 @@ static void route_gains(const mxd_route *route, uint64_t frame, bool before, uin
         double azimuth_deg, elevation_deg;
         mxd_object_position(route->object, frame, &azimuth_deg, &elevation_deg);
         mxd_panner_gains(route->panner, azimuth_deg, elevation_deg, gains);
+        break;
+    }
+    case MXD_ROUTE_MAPPED: {
+        double values[MXD_MAX_INSERT_VALUES];
+        mxd_insert_values(route->insert, frame, before, values);
+        gains[0] = route->map(route->insert->params, values, route->map_index);
         break;
     }
     }
@@ -463,18 +486,26 @@ static void list_mix_run(mxd_graph *graph, uint32_t index, uint64_t first_frame,
 typedef struct row_cursor {
     uint32_t row;
     uint32_t input;
+    double *points;
 } row_cursor;
 
-/* Lists the active rows of an eq or convolve step. */
-static void list_row_run(mxd_graph *graph, const mxd_step *step, row_cursor *next, mxd_block *block)
+/* Lists the active rows of an eq or convolve step, or of another kernel's. */
+static void list_row_run(mxd_graph *graph, const mxd_step *step, uint64_t first_frame, row_cursor *next,
+                         mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
     const row_cursor begin = *next;
     for (uint32_t i = 0; i < step->num_operations; i++) {
-        const mxd_operation *operation = &graph->operations[step->operations[i]];
+        mxd_operation *operation = &graph->operations[step->operations[i]];
         const mxd_chain *chain = &graph->chains[operation->chain];
         if (!chain->active)
             continue;
+        a->values[next->row] = NULL;
+        if (mxd_row_moves(&operation->row)) {
+            mxd_row_points(graph->session, &operation->row, first_frame, block->num_frames, next->points);
+            a->values[next->row] = next->points;
+            next->points += (size_t)mxd_value_points(block->num_frames) * operation->row.num_values;
+        }
         a->rows[next->row] = i;
         a->restart[next->row++] = chain->restart;
         for (uint32_t j = 0; j < operation->convolve.num_inputs; j++)
@@ -486,6 +517,7 @@ static void list_row_run(mxd_graph *graph, const mxd_step *step, row_cursor *nex
             .rows = a->rows + begin.row,
             .restart = a->restart + begin.row,
             .rests = step->kind == MXD_OPERATION_CONVOLVE ? a->rests + begin.input : NULL,
+            .values = step->kind == MXD_OPERATION_ROW ? a->values + begin.row : NULL,
             .num_rows = next->row - begin.row,
         };
 }
@@ -494,13 +526,13 @@ static void list_runs(mxd_graph *graph, uint64_t first_frame, uint32_t num_frame
 {
     struct mxd_block_arrays *a = graph->arrays;
     cursor next = {.outputs = a->outputs, .edges = a->edges, .points = a->points};
-    row_cursor next_row = {0};
+    row_cursor next_row = {.points = a->value_points};
     block->runs = a->runs;
     for (uint32_t i = 0; i < graph->num_steps; i++) {
         if (graph->steps[i].kind == MXD_OPERATION_MIX)
             list_mix_run(graph, i, first_frame, num_frames, &next, block);
         else
-            list_row_run(graph, &graph->steps[i], &next_row, block);
+            list_row_run(graph, &graph->steps[i], first_frame, &next_row, block);
     }
 }
 

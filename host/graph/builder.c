@@ -1,5 +1,6 @@
 /* What inserts call: operations of the chain that is being built. */
 #include "builder_internal.h"
+#include "moving.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,20 @@ mxd_result mxd_builder_convolve(mxd_graph_builder *builder, const mxd_convolve_r
     return MXD_OK;
 }
 
+/* An edge by the insert's values: fixed as long as nothing moves them. */
+static void map_edge(const mxd_insert *insert, const mxd_builder_edge *edge, mxd_route *route)
+{
+    if (insert->num_automation == 0) {
+        route->fixed[0] *= edge->map(insert->params, insert->params, edge->index);
+        return;
+    }
+    route->kind = MXD_ROUTE_MAPPED;
+    route->gain = edge->gain;
+    route->insert = insert;
+    route->map = edge->map;
+    route->map_index = edge->index;
+}
+
 mxd_result mxd_builder_mix(mxd_graph_builder *builder, uint32_t output_lane, const mxd_builder_edge *edges,
                            uint32_t num_edges)
 {
@@ -62,6 +77,42 @@ mxd_result mxd_builder_mix(mxd_graph_builder *builder, uint32_t output_lane, con
         route->lane = edges[i].input_lane;
         route->chain = builder->chain;
         route->fixed[0] = edges[i].gain;
+        if (edges[i].map)
+            map_edge(builder->insert, &edges[i], route);
     }
     return mxd_graph_close_mix(graph, mix);
+}
+
+mxd_result mxd_builder_row_add(mxd_graph_builder *builder, const mxd_builder_row *row)
+{
+    const mxd_kernel *kernel = mxd_kernel_get(row->kernel);
+    const mxd_kernel_shape shape = {row->settings, row->num_inputs, row->num_outputs};
+    mxd_operation *operation = mxd_graph_add_operation(builder->graph, MXD_OPERATION_ROW, builder->chain);
+    if (!operation)
+        return MXD_ERROR_MEMORY;
+    mxd_row_operation *made = &operation->row;
+    *made = (mxd_row_operation){
+        .kernel = row->kernel,
+        .num_inputs = row->num_inputs,
+        .num_outputs = row->num_outputs,
+        .num_values = kernel->num_values(&shape),
+        .insert = builder->insert,
+        .map = row->map,
+        .index = row->index,
+        .beats_a_cycle = row->beats_a_cycle,
+        .rate_hz = row->rate_hz,
+    };
+    made->settings = copy_of(row->settings, kernel->num_settings, sizeof *made->settings);
+    made->lanes = malloc((row->num_inputs + row->num_outputs + 1) * sizeof *made->lanes);
+    if (!made->settings || !made->lanes)
+        return MXD_ERROR_MEMORY;
+    memcpy(made->lanes, row->inputs, row->num_inputs * sizeof *made->lanes);
+    memcpy(made->lanes + row->num_inputs, row->outputs, row->num_outputs * sizeof *made->lanes);
+    if (row->moves || made->num_values == 0 || (builder->insert && builder->insert->num_automation > 0))
+        return MXD_OK;
+    made->values = calloc(made->num_values, sizeof *made->values);
+    if (!made->values)
+        return MXD_ERROR_MEMORY;
+    mxd_row_at_rest(builder->graph->session, builder->insert, row, made->values);
+    return MXD_OK;
 }

@@ -7,6 +7,7 @@
 struct mxd_graph_builder {
     mxd_graph *graph;
     uint32_t chain;
+    const mxd_insert *insert;
 };
 
 #endif

@@ -44,6 +44,8 @@ static void find_readers(mxd_fold_build *b)
             b->constant[operation->lane] = false;
         for (uint32_t j = 0; j < operation->convolve.num_inputs; j++)
             b->constant[operation->convolve.inputs[j]] = false;
+        for (uint32_t j = 0; j < operation->row.num_inputs; j++)
+            b->constant[operation->row.lanes[j]] = false;
         for (uint32_t j = 0; mix && j < mix->num_routes; j++)
             b->constant[mix->routes[j].lane] &= is_constant(&mix->routes[j]);
     }
@@ -201,6 +203,11 @@ static uint32_t find_ranks(mxd_fold_build *b)
             rank = highest_rank(b, row->inputs, row->num_inputs);
             for (uint32_t j = 0; j < row->num_outputs; j++)
                 b->lane_ranks[row->outputs[j]] = rank + (b->source_of[row->outputs[j]] != MXD_NO_INDEX);
+            break;
+        case MXD_OPERATION_ROW:
+            rank = highest_rank(b, operation->row.lanes, operation->row.num_inputs);
+            for (uint32_t j = 0; j < operation->row.num_outputs; j++)
+                b->lane_ranks[operation->row.lanes[operation->row.num_inputs + j]] = rank;
             break;
         case MXD_OPERATION_MIX: {
             const mxd_mix *mix = &b->graph->mixes[operation->mix];

@@ -104,6 +104,9 @@ static mxd_result build_inserts(build *b, uint32_t chain, const mxd_insert *inse
     for (uint32_t i = 0; i < num_inserts; i++) {
         mxd_chain *state = &b->graph->chains[chain];
         const mxd_effect *effect = inserts[i].effect;
+        if (inserts[i].bypass)
+            continue;
+        builder.insert = &inserts[i];
         const mxd_place place = {.file = b->session->file, .line = inserts[i].origin.line,
                                  .column = inserts[i].origin.column, .path = inserts[i].origin.path};
         uint32_t num_outputs = effect->num_outputs(inserts[i].params, state->num_lanes, &place, b->problems);
@@ -522,6 +525,9 @@ void mxd_operation_finish(mxd_operation *operation)
     free((void *)operation->convolve.inputs);
     free((void *)operation->convolve.outputs);
     free((void *)operation->convolve.cells);
+    free(operation->row.lanes);
+    free(operation->row.settings);
+    free(operation->row.values);
 }
 
 void mxd_graph_destroy(mxd_graph *graph)

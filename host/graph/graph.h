@@ -30,7 +30,8 @@
 typedef enum mxd_route_kind {
     MXD_ROUTE_FIXED,  /* fixed[output] */
     MXD_ROUTE_PAN,    /* moves between outputs 0 (left) and 1 (right) of `pair` */
-    MXD_ROUTE_OBJECT  /* a BS.2127 object */
+    MXD_ROUTE_OBJECT, /* a BS.2127 object */
+    MXD_ROUTE_MAPPED  /* by the values of an insert, which move; one output */
 } mxd_route_kind;
 
 typedef struct mxd_route {
@@ -47,6 +48,9 @@ typedef struct mxd_route {
     uint32_t num_channels;            /* PAN: 1 = sine/cosine law, 2 = balance */
     const mxd_object *object;         /* OBJECT */
     const mxd_panner *panner;         /* OBJECT */
+    const mxd_insert *insert;         /* MAPPED */
+    mxd_gain_map *map;                /* MAPPED */
+    uint32_t map_index;
 } mxd_route;
 
 typedef struct mxd_mix {
@@ -59,7 +63,29 @@ typedef struct mxd_mix {
     uint32_t route_capacity;
 } mxd_mix;
 
-typedef enum mxd_operation_kind { MXD_OPERATION_EQ, MXD_OPERATION_CONVOLVE, MXD_OPERATION_MIX } mxd_operation_kind;
+typedef enum mxd_operation_kind {
+    MXD_OPERATION_EQ,
+    MXD_OPERATION_CONVOLVE,
+    MXD_OPERATION_MIX,
+    MXD_OPERATION_ROW
+} mxd_operation_kind;
+
+/* A row of a kernel of kernels/kernel.h, and where its values come from. */
+typedef struct mxd_row_operation {
+    mxd_kernel_id kernel;
+    uint32_t *lanes;                  /* virtual: inputs, then outputs; owned, as the arrays below */
+    uint32_t num_inputs, num_outputs;
+    uint32_t *settings;
+    uint32_t num_values;
+    double *values;                   /* where they are at rest; else NULL */
+    const mxd_insert *insert;
+    mxd_row_map *map;
+    uint32_t index;
+    double beats_a_cycle;
+    double (*rate_hz)(const void *params, const double *values);
+    uint64_t cycles_frame;            /* while rendering: where the oscillator was summed up to, ... */
+    double cycles;                    /* ... and how far it had come */
+} mxd_row_operation;
 
 typedef struct mxd_operation {
     mxd_operation_kind kind;
@@ -70,6 +96,7 @@ typedef struct mxd_operation {
     uint32_t num_sections;
     mxd_convolve_row convolve;        /* CONVOLVE: arrays owned, virtual lanes */
     uint32_t mix;                     /* MIX: index */
+    mxd_row_operation row;            /* ROW */
 } mxd_operation;
 
 /* Where one input of a fold's row comes from. */
@@ -118,6 +145,7 @@ typedef struct mxd_stem {
 
 typedef struct mxd_step {
     mxd_operation_kind kind;
+    mxd_kernel_id kernel;             /* ROW */
     uint32_t backend_step;
     uint32_t *operations;             /* rows: indices into operations */
     uint32_t num_operations;

@@ -39,6 +39,12 @@ static void find_depths(mxd_graph *graph)
             operation->depth = 1 + deepest_of(graph, convolve->inputs, convolve->num_inputs);
             set_lane_depths(graph, convolve->outputs, convolve->num_outputs, operation->depth);
             break;
+        case MXD_OPERATION_ROW: {
+            const mxd_row_operation *row = &operation->row;
+            operation->depth = 1 + deepest_of(graph, row->lanes, row->num_inputs);
+            set_lane_depths(graph, row->lanes + row->num_inputs, row->num_outputs, operation->depth);
+            break;
+        }
         case MXD_OPERATION_MIX: {
             const mxd_mix *mix = &graph->mixes[operation->mix];
             uint32_t depth = 0;
@@ -90,6 +96,12 @@ static void find_lifetimes(mxd_graph *graph)
                 touch(graph, convolve->inputs[j], operation->depth);
             for (uint32_t j = 0; j < convolve->num_outputs; j++)
                 write_lane(graph, convolve->outputs[j], operation->depth);
+            break;
+        case MXD_OPERATION_ROW:
+            for (uint32_t j = 0; j < operation->row.num_inputs; j++)
+                touch(graph, operation->row.lanes[j], operation->depth);
+            for (uint32_t j = 0; j < operation->row.num_outputs; j++)
+                write_lane(graph, operation->row.lanes[operation->row.num_inputs + j], operation->depth);
             break;
         case MXD_OPERATION_MIX: {
             const mxd_mix *mix = &graph->mixes[operation->mix];
@@ -144,18 +156,18 @@ static mxd_result assign_lanes(mxd_graph *graph)
 
 /* ---- Steps --------------------------------------------------------------- */
 
-/* The step of this kind at this depth, made if there is none yet. */
-static mxd_step *find_step(mxd_graph *graph, const uint32_t *step_depths, mxd_operation_kind kind, uint32_t depth)
+/* The step for this operation at this depth, NULL if there is none yet. */
+static mxd_step *find_step(mxd_graph *graph, const uint32_t *step_depths, const mxd_operation *operation)
 {
-    for (uint32_t i = 0; i < graph->num_steps; i++)
-        if (graph->steps[i].kind == kind && step_depths[i] == depth)
+    for (uint32_t i = graph->num_steps; i-- > 0 && step_depths[i] == operation->depth;)
+        if (graph->steps[i].kind == operation->kind && graph->steps[i].kernel == operation->row.kernel)
             return &graph->steps[i];
     return NULL;
 }
 
 static mxd_result make_steps(mxd_graph *graph)
 {
-    uint32_t capacity = 3 * (deepest(graph) + 1);
+    uint32_t capacity = (3 + MXD_NUM_KERNELS) * (deepest(graph) + 1);
     uint32_t *depths = calloc(capacity, sizeof *depths);
     graph->steps = calloc(capacity, sizeof *graph->steps);
     if (!depths || !graph->steps)
@@ -164,10 +176,11 @@ static mxd_result make_steps(mxd_graph *graph)
         for (uint32_t i = 0; i < graph->num_operations; i++) {
             if (graph->operations[i].depth != depth)
                 continue;
-            mxd_step *step = find_step(graph, depths, graph->operations[i].kind, depth);
+            mxd_step *step = find_step(graph, depths, &graph->operations[i]);
             if (!step) {
                 step = &graph->steps[graph->num_steps];
                 step->kind = graph->operations[i].kind;
+                step->kernel = graph->operations[i].row.kernel;
                 step->operations = calloc(graph->num_operations, sizeof *step->operations);
                 if (!step->operations)
                     goto fail;
@@ -236,6 +249,38 @@ done:
     return result;
 }
 
+static mxd_result attach_rows(mxd_graph *graph, mxd_step *step, mxd_backend *backend)
+{
+    uint32_t num_lanes = 0, next = 0;
+    for (uint32_t i = 0; i < step->num_operations; i++) {
+        const mxd_row_operation *row = &graph->operations[step->operations[i]].row;
+        num_lanes += row->num_inputs + row->num_outputs;
+    }
+    mxd_result result = MXD_ERROR_MEMORY;
+    mxd_kernel_row *rows = calloc(step->num_operations, sizeof *rows);
+    uint32_t *lanes = calloc(num_lanes, sizeof *lanes);
+    if (!rows || !lanes)
+        goto done;
+    for (uint32_t i = 0; i < step->num_operations; i++) {
+        const mxd_row_operation *row = &graph->operations[step->operations[i]].row;
+        rows[i] = (mxd_kernel_row){
+            .inputs = &lanes[next],
+            .num_inputs = row->num_inputs,
+            .outputs = &lanes[next + row->num_inputs],
+            .num_outputs = row->num_outputs,
+            .settings = row->settings,
+            .values = row->values,
+        };
+        for (uint32_t j = 0; j < row->num_inputs + row->num_outputs; j++)
+            lanes[next++] = graph->lanes[row->lanes[j]].physical;
+    }
+    result = mxd_backend_add_rows(backend, step->kernel, rows, step->num_operations, &step->backend_step);
+done:
+    free(lanes);
+    free(rows);
+    return result;
+}
+
 mxd_result mxd_graph_attach_step(mxd_graph *graph, mxd_step *step, const mxd_mix_limits *limits, mxd_backend *backend)
 {
     switch (step->kind) {
@@ -245,6 +290,8 @@ mxd_result mxd_graph_attach_step(mxd_graph *graph, mxd_step *step, const mxd_mix
         return attach_convolve(graph, step, backend);
     case MXD_OPERATION_MIX:
         return mxd_backend_add_mix(backend, limits, &step->backend_step);
+    case MXD_OPERATION_ROW:
+        return attach_rows(graph, step, backend);
     }
     return MXD_ERROR_ARGUMENT;
 }

@@ -513,20 +513,19 @@ static uint64_t memory(const mxd_backend *backend)
     return bytes;
 }
 
-#define MAX_TIMINGS 16
 
 static uint32_t timings(const mxd_backend *backend, mxd_backend_timing *entries, uint32_t capacity)
 {
     const mxd_group *group = (const mxd_group *)backend;
-    mxd_backend_timing all[MAX_TIMINGS + 1], one[MAX_TIMINGS];
+    mxd_backend_timing all[MXD_MAX_TIMINGS + 1], one[MXD_MAX_TIMINGS];
     uint32_t num_all = 0;
     for (uint32_t m = 0; m < group->num_members; m++) {
-        uint32_t count = mxd_backend_timings(group->members[m].backend, one, MAX_TIMINGS);
-        for (uint32_t i = 0; i < count && i < MAX_TIMINGS; i++) {
+        uint32_t count = mxd_backend_timings(group->members[m].backend, one, MXD_MAX_TIMINGS);
+        for (uint32_t i = 0; i < count && i < MXD_MAX_TIMINGS; i++) {
             uint32_t at = 0;
             while (at < num_all && strcmp(all[at].kernel, one[i].kernel) != 0)
                 at++;
-            if (at == MAX_TIMINGS)
+            if (at == MXD_MAX_TIMINGS)
                 continue;
             if (at == num_all)
                 all[num_all++] = (mxd_backend_timing){.kernel = one[i].kernel};
@@ -603,6 +602,17 @@ static mxd_result make_members(mxd_group *group, mxd_backend_creator *member, co
     return MXD_OK;
 }
 
+/* Not built yet. */
+static mxd_result add_rows(mxd_backend *backend, mxd_kernel_id kernel, const mxd_kernel_row *rows, uint32_t num_rows,
+                           uint32_t *step)
+{
+    (void)rows;
+    (void)num_rows;
+    (void)step;
+    return mxd_fail(backend->problems, MXD_ERROR_DEVICE, NULL, "the kernel %s is not built yet for %s",
+                    mxd_kernel_get(kernel)->name, backend->info.kind);
+}
+
 mxd_result mxd_backend_group_create(mxd_backend_creator *member, const mxd_backend_params *params,
                                     mxd_problems *problems, mxd_backend **out)
 {
@@ -611,6 +621,7 @@ mxd_result mxd_backend_group_create(mxd_backend_creator *member, const mxd_backe
         .add_eq = add_eq,
         .add_convolve = add_convolve,
         .add_mix = add_mix,
+        .add_rows = add_rows,
         .prepare = prepare,
         .memory = memory,
         .submit = submit,

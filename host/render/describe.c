@@ -6,7 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *kernel_names[] = {"eq", "convolve", "mix"};
+static const char *name_of_step(const mxd_step *step)
+{
+    static const char *const names[] = {"eq", "convolve", "mix"};
+    return step->kind == MXD_OPERATION_ROW ? mxd_kernel_get(step->kernel)->name : names[step->kind];
+}
 
 static bool is_fold(const mxd_graph *graph, uint32_t chain)
 {
@@ -81,7 +85,7 @@ static void describe_plan(FILE *text, const mxd_plan *plan, const mxd_session *s
     describe_chains(text, graph, rate);
     fprintf(text, "steps a block   %u:", graph->num_steps);
     for (uint32_t i = 0; i < graph->num_steps; i++)
-        fprintf(text, " %s x %u%s", kernel_names[graph->steps[i].kind], graph->steps[i].num_operations,
+        fprintf(text, " %s x %u%s", name_of_step(&graph->steps[i]), graph->steps[i].num_operations,
                 i + 1 < graph->num_steps ? "," : "\n");
     describe_folds(text, graph);
     fprintf(text, "lanes           %u (of %u signals)\n", graph->num_physical_lanes, graph->num_lanes);

@@ -13,8 +13,6 @@
 
 /* Room for the blocks of sources or outputs that a plan may ask for. */
 #define MAX_SLOTS 8
-/* More entries than any backend has. */
-#define MAX_TIMINGS 32
 
 /* A block of sources: uploads, one a source lane, and the room in which their frames lie, [lane][block_frames]. */
 typedef struct source_slot {
@@ -394,10 +392,10 @@ uint64_t mxd_engine_to(const mxd_engine *engine)
 mxd_engine_times mxd_engine_get_times(const mxd_engine *engine)
 {
     static const char *const transfers[] = {"upload", "unpack", "download"};
-    mxd_backend_timing timings[MAX_TIMINGS];
+    mxd_backend_timing timings[MXD_MAX_TIMINGS];
     mxd_engine_times times = {.decode_s = engine->decode_s, .gains_s = engine->gains_s};
-    uint32_t count = mxd_backend_timings(engine->plan.backend, timings, MAX_TIMINGS);
-    for (uint32_t i = 0; i < count && i < MAX_TIMINGS; i++) {
+    uint32_t count = mxd_backend_timings(engine->plan.backend, timings, MXD_MAX_TIMINGS);
+    for (uint32_t i = 0; i < count && i < MXD_MAX_TIMINGS; i++) {
         double seconds = timings[i].wall_s + timings[i].device_s;
         bool moves = false;
         for (size_t j = 0; j < sizeof transfers / sizeof transfers[0]; j++)

@@ -10,11 +10,21 @@ mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin
     return (mxd_place){.file = session->file, .line = origin->line, .column = origin->column, .path = origin->path};
 }
 
+static void free_automation(mxd_automation *automation, uint32_t num_automation)
+{
+    for (uint32_t i = 0; i < num_automation; i++) {
+        free(automation[i].points);
+        free(automation[i].origin.path);
+    }
+    free(automation);
+}
+
 static void free_inserts(mxd_insert *inserts, uint32_t num_inserts)
 {
     for (uint32_t i = 0; i < num_inserts; i++) {
         if (inserts[i].effect)
             inserts[i].effect->destroy(inserts[i].params);
+        free_automation(inserts[i].automation, inserts[i].num_automation);
         free(inserts[i].origin.path);
     }
     free(inserts);
@@ -27,11 +37,7 @@ static void finish_strip(mxd_strip *strip)
     for (uint32_t i = 0; i < strip->num_sends; i++)
         free(strip->sends[i].origin.path);
     free(strip->sends);
-    for (uint32_t i = 0; i < strip->num_automation; i++) {
-        free(strip->automation[i].points);
-        free(strip->automation[i].origin.path);
-    }
-    free(strip->automation);
+    free_automation(strip->automation, strip->num_automation);
     for (uint32_t i = 0; i < strip->place.num_objects; i++)
         free(strip->place.objects[i].positions);
     free(strip->place.objects);

@@ -57,12 +57,6 @@ typedef struct mxd_clip {
     mxd_origin origin;
 } mxd_clip;
 
-typedef struct mxd_insert {
-    const struct mxd_effect *effect;
-    void *params;             /* owned; freed by effect->destroy */
-    mxd_origin origin;
-} mxd_insert;
-
 /* Which span between the insert chain and the output a send taps. */
 typedef enum mxd_tap { MXD_TAP_POST_FADER, MXD_TAP_PRE_FADER } mxd_tap;
 
@@ -73,7 +67,12 @@ typedef struct mxd_send {
     mxd_origin origin;
 } mxd_send;
 
-typedef enum mxd_parameter { MXD_PARAMETER_FADER, MXD_PARAMETER_PAN, MXD_PARAMETER_SEND } mxd_parameter;
+typedef enum mxd_parameter {
+    MXD_PARAMETER_FADER,
+    MXD_PARAMETER_PAN,
+    MXD_PARAMETER_SEND,
+    MXD_PARAMETER_INSERT      /* one of an insert's values */
+} mxd_parameter;
 
 typedef enum mxd_curve {
     MXD_CURVE_LINEAR,         /* straight in the parameter's own unit (dB for levels) */
@@ -92,11 +91,21 @@ typedef struct mxd_automation_point {
 typedef struct mxd_automation {
     mxd_parameter parameter;
     uint32_t send;            /* for MXD_PARAMETER_SEND: index into the strip's sends */
+    uint32_t value;           /* for MXD_PARAMETER_INSERT: index into the insert's values */
     mxd_curve curve;
     mxd_automation_point *points;
     uint32_t num_points;      /* >= 1 */
     mxd_origin origin;
 } mxd_automation;
+
+typedef struct mxd_insert {
+    const struct mxd_effect *effect;
+    void *params;                 /* owned; freed by effect->destroy; begins with double values[effect->num_values] */
+    bool bypass;
+    mxd_automation *automation;   /* of MXD_PARAMETER_INSERT */
+    uint32_t num_automation;
+    mxd_origin origin;
+} mxd_insert;
 
 typedef enum mxd_place_kind { MXD_PLACE_PAN, MXD_PLACE_OBJECTS, MXD_PLACE_BED } mxd_place_kind;
 

@@ -120,6 +120,17 @@ mxd_result mxd_vulkan_add_step(mxd_vulkan_backend *backend, mxd_vulkan_step *ste
     return MXD_OK;
 }
 
+/* Not built yet. */
+static mxd_result add_rows(mxd_backend *backend, mxd_kernel_id kernel, const mxd_kernel_row *rows, uint32_t num_rows,
+                           uint32_t *step)
+{
+    (void)rows;
+    (void)num_rows;
+    (void)step;
+    return mxd_fail(backend->problems, MXD_ERROR_DEVICE, NULL, "the kernel %s is not built yet for %s",
+                    mxd_kernel_get(kernel)->name, backend->info.kind);
+}
+
 mxd_result mxd_backend_vulkan_create(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **out)
 {
     static const mxd_backend_functions functions = {
@@ -127,6 +138,7 @@ mxd_result mxd_backend_vulkan_create(const mxd_backend_params *params, mxd_probl
         .add_eq = mxd_vulkan_add_eq,
         .add_convolve = mxd_vulkan_add_convolve,
         .add_mix = mxd_vulkan_add_mix,
+        .add_rows = add_rows,
         .prepare = mxd_vulkan_prepare,
         .memory = memory,
         .submit = mxd_vulkan_submit,

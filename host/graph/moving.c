@@ -1,0 +1,82 @@
+/*
+ * Rows' values, point by point. An oscillator whose rate moves is the sum of its
+ * rate over the session, from frame 0 in steps of the grid: so it does not depend
+ * on where blocks, or the render, begin.
+ */
+#include "moving.h"
+
+#include "envelope.h"
+
+#include <string.h>
+
+void mxd_insert_values(const mxd_insert *insert, uint64_t frame, bool before, double values[MXD_MAX_INSERT_VALUES])
+{
+    memcpy(values, insert->params, insert->effect->num_values * sizeof *values);
+    for (uint32_t i = 0; i < insert->num_automation; i++)
+        values[insert->automation[i].value] = mxd_automation_value(&insert->automation[i], frame, before);
+}
+
+bool mxd_row_moves(const mxd_row_operation *row)
+{
+    return row->num_values > 0 && !row->values;
+}
+
+/* Cycles a frame at a frame of the session. */
+static double rate_at(const mxd_session *session, const mxd_row_operation *row, uint64_t frame)
+{
+    double values[MXD_MAX_INSERT_VALUES];
+    mxd_insert_values(row->insert, frame, false, values);
+    return row->rate_hz(row->insert->params, values) / session->sample_rate;
+}
+
+/* Moves row->cycles on to the last point of the grid at or before a frame, and gives the cycles at the frame itself. */
+static double sum_cycles(const mxd_session *session, mxd_row_operation *row, uint64_t frame)
+{
+    if (frame < row->cycles_frame) {
+        row->cycles_frame = 0;
+        row->cycles = 0.0;
+    }
+    for (; row->cycles_frame + MXD_VALUE_GRID <= frame; row->cycles_frame += MXD_VALUE_GRID) {
+        row->cycles += rate_at(session, row, row->cycles_frame) * MXD_VALUE_GRID;
+        row->cycles -= (double)(int64_t)row->cycles; /* whole ones do not matter, and would cost digits */
+    }
+    return row->cycles + rate_at(session, row, row->cycles_frame) * (double)(frame - row->cycles_frame);
+}
+
+static double cycles_at(const mxd_session *session, mxd_row_operation *row, uint64_t frame, double beats)
+{
+    if (row->beats_a_cycle > 0.0)
+        return beats / row->beats_a_cycle;
+    if (!row->rate_hz)
+        return 0.0;
+    if (row->insert->num_automation > 0)
+        return sum_cycles(session, row, frame);
+    return row->rate_hz(row->insert->params, row->insert->params) / session->sample_rate * (double)frame;
+}
+
+/* Without a tempo of its own a session has 120 beats a minute. */
+static void set_moment(const mxd_session *session, uint64_t frame, mxd_moment *moment)
+{
+    *moment = (mxd_moment){.frame = frame, .bpm = 120.0, .beats = 2.0 * (double)frame / session->sample_rate};
+}
+
+void mxd_row_points(const mxd_session *session, mxd_row_operation *row, uint64_t first_frame, uint32_t num_frames,
+                    double *values)
+{
+    uint32_t num_points = mxd_value_points(num_frames);
+    for (uint32_t i = 0; i < num_points; i++) {
+        double inputs[MXD_MAX_INSERT_VALUES];
+        mxd_moment moment;
+        set_moment(session, first_frame + (uint64_t)i * MXD_VALUE_GRID, &moment);
+        mxd_insert_values(row->insert, moment.frame, false, inputs);
+        moment.cycles = cycles_at(session, row, moment.frame, moment.beats);
+        row->map(row->insert->params, inputs, row->index, &moment, values + (size_t)i * row->num_values);
+    }
+}
+
+void mxd_row_at_rest(const mxd_session *session, const mxd_insert *insert, const mxd_builder_row *row, double *values)
+{
+    mxd_moment moment;
+    set_moment(session, 0, &moment);
+    row->map(insert->params, insert->params, row->index, &moment, values);
+}
