@@ -41,13 +41,13 @@ static const char *last_part(const char *uri)
     return part;
 }
 
-/* Up to four URIs whose last part holds the word, or is held by it. */
+/* Up to four URIs whose last part holds the word (four letters or more), or is held by it. */
 static void list_alike(const char *const *uris, size_t num_uris, const char *word, char *text, size_t size)
 {
     size_t used = 0, count = 0;
     for (size_t i = 0; i < num_uris && count < 4; i++) {
         const char *part = last_part(uris[i]);
-        if (!strstr(part, word) && !(strlen(part) > 3 && strstr(word, part)))
+        if (!(strlen(word) > 3 && strstr(part, word)) && !(strlen(part) > 3 && strstr(word, part)))
             continue;
         int length = snprintf(text + used, size - used, "%s\"%s\"", count++ ? ", " : "", uris[i]);
         if (length < 0 || (size_t)length >= size - used)
