@@ -403,7 +403,7 @@ static void test_not_found(void **state)
     EXPECT(fail_to_find("urn:mixdown:test:plian", NULL, NULL), "the LV2 plug-in \"urn:mixdown:test:plian\"",
            "is not installed", "did you mean \"urn:mixdown:test:plain\"");
     EXPECT(fail_to_find("http://example.org/nothing/like/it", NULL, NULL), "is not installed", "lv2ls");
-    EXPECT(fail_to_find(TEST_PLUGIN("feature"), NULL, NULL), "Test feature", "requires the feature",
+    EXPECT(fail_to_find(TEST_PLUGIN("feature"), NULL, NULL), TEST_PLUGIN("feature"), "requires the feature",
            "urn:mixdown:test:telepathy");
     EXPECT(fail_to_find(TEST_PLUGIN("option"), NULL, NULL), "requires the option", "urn:mixdown:test:colour");
     EXPECT(fail_to_find(TEST_PLUGIN("plain"), "Quiet", NULL), "has no preset \"Quiet\"", "\"Loud\"");
