@@ -356,6 +356,7 @@ static void load_root(mxd_loader *loader, mxd_reader *root)
     load_tracks(loader, root);
     load_buses(loader, root);
     load_deliverables(loader, root);
+    mxd_load_side_chains(loader);
     mxd_refuse_all(root, planned_session_keys, COUNT(planned_session_keys));
 }
 

@@ -71,6 +71,8 @@ bool mxd_read_choice_of(mxd_reader *reader, const char *key, mxd_need need, cons
 void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip);
 /* The array of inserts at "inserts", if there is one. */
 void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inserts, uint32_t *num_inserts);
+/* Resolves the names of side-chains, when all tracks, buses and deliverables are there. */
+void mxd_load_side_chains(mxd_loader *loader);
 /* The object at "place", if there is one. */
 void mxd_load_place(mxd_loader *loader, mxd_reader *reader, mxd_placement *place);
 /* "clips" and "channels": the source of a track. */

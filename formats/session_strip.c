@@ -271,6 +271,26 @@ static void load_insert_automation(mxd_loader *loader, mxd_reader *reader, mxd_i
     mxd_reader_close(array);
 }
 
+static void load_side_chain(mxd_loader *loader, mxd_reader *reader, mxd_insert *insert)
+{
+    static const char *const taps[] = {"post-fader", "pre-fader"};
+    mxd_reader *child = mxd_read_object(reader, "side_chain", MXD_OPTIONAL);
+    const char *from = NULL;
+    int tap = MXD_TAP_POST_FADER;
+    if (!child)
+        return;
+    mxd_read_name(child, "from", MXD_REQUIRED, &from);
+    mxd_read_choice(child, "tap", MXD_OPTIONAL, taps, COUNT(taps), &tap);
+    mxd_side_chain *made = from ? mxd_loader_alloc(loader, 1, sizeof *made) : NULL;
+    if (made) {
+        made->from = mxd_loader_copy(loader, from);
+        made->tap = (mxd_tap)tap;
+        mxd_loader_origin(loader, child, &made->origin);
+        insert->side_chain = made;
+    }
+    mxd_reader_close(child);
+}
+
 /* The plain numbers, by the effect's table. */
 static void load_values(mxd_reader *reader, const mxd_effect *effect, double *values)
 {
@@ -298,6 +318,8 @@ static void load_insert(mxd_loader *loader, mxd_reader *reader, const mxd_effect
         if (effect->finish)
             effect->finish(insert->params, reader, context);
         load_insert_automation(loader, reader, insert);
+        if (effect->has_side_chain)
+            load_side_chain(loader, reader, insert);
     }
     mxd_reader_close(reader);
 }

@@ -155,9 +155,12 @@ static void test_feeding_order(void **state)
     mxd_routing routing;
     make_little(&l);
     assert_int_equal(mxd_routing_create(&l.session, &routing), MXD_OK);
-    assert_int_equal(routing.bus_order[0], 2);
-    assert_int_equal(routing.bus_order[1], 1);
-    assert_int_equal(routing.bus_order[2], 0);
+    uint32_t num_tracks = l.session.num_tracks;
+    for (uint32_t i = 0; i < num_tracks; i++)
+        assert_int_equal(routing.order[i], i);
+    assert_int_equal(routing.order[num_tracks + 0], num_tracks + 2);
+    assert_int_equal(routing.order[num_tracks + 1], num_tracks + 1);
+    assert_int_equal(routing.order[num_tracks + 2], num_tracks + 0);
     mxd_routing_destroy(&routing);
 }
 

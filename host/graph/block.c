@@ -82,8 +82,8 @@ static uint64_t points_of(const mxd_route *route, uint32_t block_frames)
         inner += mxd_object_density(route->object, block_frames);
     for (uint32_t i = 0; route->kind == MXD_ROUTE_MAPPED && i < route->insert->num_automation; i++)
         inner += mxd_automation_density(&route->insert->automation[i], block_frames);
-    /* The block's first and last frame, and two points at a bend where the curve may jump. */
-    return inner ? (can_jump(route) ? 2 : 1) * inner + 2 : 1;
+    /* The block's first and last frame, the session's first, and two points at a bend where the curve may jump. */
+    return inner ? (can_jump(route) ? 2 : 1) * inner + 3 : 1;
 }
 
 static uint32_t edges_of(const mxd_route *route, uint32_t num_outputs)
@@ -254,19 +254,23 @@ static void decide_fold(mxd_graph *graph, mxd_chain *fold)
 
 /*
  * Chains in feeding order: active while their input sounds, and for their tail and a quarter more: what rings down to
- * -120 dB in its tail is then at -150 dB, so that where blocks are cut leaves no trace.
+ * -120 dB in its tail is then at -150 dB, so that where blocks are cut leaves no trace. A chain that listens to
+ * others follows them all the time.
  */
 static void decide_activity(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const mxd_upload *sources)
 {
     uint32_t num_strips = graph->num_chains - graph->num_folds;
     for (uint32_t i = 0; i < num_strips; i++) {
-        mxd_chain *chain = &graph->chains[graph->chain_order[i]];
+        mxd_chain *chain = &graph->chains[i];
         bool was_active = chain->active;
         chain->fed = chain->track ? chain->num_source_lanes && sources[chain->first_source_lane].frames
                                  : chain->input_mix != MXD_NO_INDEX &&
                                        mix_is_fed(graph, &graph->mixes[chain->input_mix]);
+        for (uint32_t j = 0; j < chain->num_keys; j++)
+            chain->fed |= mix_is_fed(graph, &graph->mixes[chain->key_mixes[j]]);
         if (chain->fed)
-            chain->sounds_until = first_frame + num_frames + chain->tail_frames + chain->tail_frames / 4;
+            chain->sounds_until = first_frame + num_frames + chain->tail_frames + chain->tail_frames / 4 +
+                                  chain->hold_frames;
         chain->active = first_frame < chain->sounds_until;
         chain->restart = chain->active && !was_active;
     }
@@ -342,13 +346,26 @@ static void route_gains(const mxd_route *route, uint64_t frame, bool before, uin
         gains[i] *= level;
 }
 
+/* A block as a mix has it: frame 0 of the block is the session's `first`, modulo 2^64 where it lies before the session. */
+typedef struct span {
+    uint64_t first;
+    uint32_t num_frames;
+    uint32_t lead; /* frames of the block before the session's first */
+} span;
+
+static span span_of(const mxd_mix *mix, uint64_t first_frame, uint32_t num_frames)
+{
+    uint64_t lead = first_frame < mix->latency ? mix->latency - first_frame : 0;
+    return (span){first_frame - mix->latency, num_frames, lead < num_frames ? (uint32_t)lead : num_frames};
+}
+
 /* Appends a point to a->frames and a->gains unless it repeats what holds there anyway. */
-static uint32_t add_point(struct mxd_block_arrays *a, const mxd_route *route, uint64_t first_frame, uint64_t frame,
+static uint32_t add_point(struct mxd_block_arrays *a, const mxd_route *route, const span *block, uint64_t frame,
                           bool before, uint32_t num_outputs, uint32_t num_points)
 {
     double *gains = a->gains + (size_t)num_points * num_outputs;
     route_gains(route, frame, before, num_outputs, gains);
-    a->frames[num_points] = (uint32_t)(frame - first_frame);
+    a->frames[num_points] = (uint32_t)(frame - block->first);
     bool repeats = num_points > 0 && a->frames[num_points - 1] == a->frames[num_points] &&
                    memcmp(gains, gains - num_outputs, num_outputs * sizeof *gains) == 0;
     return num_points + !repeats;
@@ -358,16 +375,16 @@ static uint32_t add_point(struct mxd_block_arrays *a, const mxd_route *route, ui
  * The last point: the block's end, at or before the next bend. There the value on the straight line to that bend is
  * taken, not the curve's own: a render that ends here (--to) sounds like one that goes on.
  */
-static uint32_t add_end(struct mxd_block_arrays *a, const mxd_route *route, uint64_t first_frame, uint32_t num_frames,
-                        uint64_t bend, uint32_t num_outputs, uint32_t num_points)
+static uint32_t add_end(struct mxd_block_arrays *a, const mxd_route *route, const span *block, uint64_t bend,
+                        uint32_t num_outputs, uint32_t num_points)
 {
     double *gains = a->gains + (size_t)num_points * num_outputs;
     const double *last = gains - num_outputs;
     route_gains(route, bend, true, num_outputs, gains);
-    a->frames[num_points] = num_frames;
-    if (bend - first_frame > num_frames) {
+    a->frames[num_points] = block->num_frames;
+    if (bend - block->first > block->num_frames) {
         uint32_t from = a->frames[num_points - 1];
-        double part = (double)(num_frames - from) / (double)(bend - first_frame - from);
+        double part = (double)(block->num_frames - from) / (double)(bend - block->first - from);
         for (uint32_t i = 0; i < num_outputs; i++)
             gains[i] = last[i] + (gains[i] - last[i]) * part;
     }
@@ -375,19 +392,26 @@ static uint32_t add_end(struct mxd_block_arrays *a, const mxd_route *route, uint
 }
 
 /* The route's points in this block, into a->frames and a->gains. Returns how many. */
-static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, uint64_t first_frame,
-                            uint32_t num_frames, uint32_t num_outputs)
+static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, const span *block, uint32_t num_outputs)
 {
     bool jumps = can_jump(route);
-    uint32_t num_points = add_point(a, route, first_frame, first_frame, false, num_outputs, 0);
-    uint64_t frame = next_bend(route, first_frame);
-    for (; frame < first_frame + num_frames; frame = next_bend(route, frame)) {
+    uint64_t begin = block->first + block->lead;
+    uint32_t num_points = 0;
+    if (block->lead > 0) { /* before the session as at its first frame */
+        num_points = add_point(a, route, block, block->lead < block->num_frames ? begin : 0, false, num_outputs, 0);
+        a->frames[0] = 0;
+        if (block->lead == block->num_frames)
+            return num_points;
+    }
+    num_points = add_point(a, route, block, begin, false, num_outputs, num_points);
+    uint64_t frame = next_bend(route, begin);
+    for (; frame - block->first < block->num_frames; frame = next_bend(route, frame)) {
         if (jumps)
-            num_points = add_point(a, route, first_frame, frame, true, num_outputs, num_points);
-        num_points = add_point(a, route, first_frame, frame, false, num_outputs, num_points);
+            num_points = add_point(a, route, block, frame, true, num_outputs, num_points);
+        num_points = add_point(a, route, block, frame, false, num_outputs, num_points);
     }
     return frame == UINT64_MAX ? num_points /* constant from here on */
-                               : add_end(a, route, first_frame, num_frames, frame, num_outputs, num_points);
+                               : add_end(a, route, block, frame, num_outputs, num_points);
 }
 
 /* Where the next output, edge and point of the block's mixes go. */
@@ -419,13 +443,14 @@ static void add_mix(mxd_graph *graph, const mxd_mix *mix, uint64_t first_frame, 
                     const cursor *begin, cursor *next)
 {
     struct mxd_block_arrays *a = graph->arrays;
+    const span block = span_of(mix, first_frame, num_frames);
     for (uint32_t r = 0; r < mix->num_routes; r++) {
         const mxd_route *route = &mix->routes[r];
         mxd_mix_edge *slots = a->slots + (size_t)r * mix->num_lanes;
         memset(slots, 0, mix->num_lanes * sizeof *slots);
         if (!graph->chains[route->chain].active || route->folded)
             continue;
-        uint32_t num_points = trace_route(a, route, first_frame, num_frames, mix->num_lanes);
+        uint32_t num_points = trace_route(a, route, &block, mix->num_lanes);
         for (uint32_t o = 0; o < mix->num_lanes; o++) {
             slots[o] = keep_curve(a, begin, next, o, mix->num_lanes, num_points);
             slots[o].input_lane = graph->lanes[route->lane].physical;
@@ -502,7 +527,7 @@ static void list_row_run(mxd_graph *graph, const mxd_step *step, uint64_t first_
             continue;
         a->values[next->row] = NULL;
         if (mxd_row_moves(&operation->row)) {
-            mxd_row_points(graph->session, &operation->row, first_frame, block->num_frames, next->points);
+            mxd_row_points(graph->session, operation, first_frame, block->num_frames, next->points);
             a->values[next->row] = next->points;
             next->points += (size_t)mxd_value_points(block->num_frames) * operation->row.num_values;
         }

@@ -70,6 +70,7 @@ mxd_result mxd_builder_mix(mxd_graph_builder *builder, uint32_t output_lane, con
     if (mix == MXD_NO_INDEX)
         return MXD_ERROR_MEMORY;
     graph->mixes[mix].lanes[0] = output_lane;
+    graph->mixes[mix].latency = builder->latency;
     for (uint32_t i = 0; i < num_edges; i++) {
         mxd_route *route = mxd_graph_add_route(graph, mix);
         if (!route)
@@ -102,6 +103,7 @@ mxd_result mxd_builder_row_add(mxd_graph_builder *builder, const mxd_builder_row
         .beats_a_cycle = row->beats_a_cycle,
         .rate_hz = row->rate_hz,
     };
+    operation->latency = builder->latency;
     made->settings = copy_of(row->settings, kernel->num_settings, sizeof *made->settings);
     made->lanes = malloc((row->num_inputs + row->num_outputs + 1) * sizeof *made->lanes);
     if (!made->settings || !made->lanes)
@@ -115,4 +117,10 @@ mxd_result mxd_builder_row_add(mxd_graph_builder *builder, const mxd_builder_row
         return MXD_ERROR_MEMORY;
     mxd_row_at_rest(builder->graph->session, builder->insert, row, made->values);
     return MXD_OK;
+}
+
+uint32_t mxd_builder_key(mxd_graph_builder *builder, uint32_t lanes[MXD_MAX_ROW_LANES])
+{
+    memcpy(lanes, builder->keys, builder->num_keys * sizeof *lanes);
+    return builder->num_keys;
 }

@@ -11,6 +11,7 @@
 #include "builder_internal.h"
 #include "envelope.h"
 #include "fold.h"
+#include "latency.h"
 #include "routing.h"
 #include "stems.h"
 
@@ -23,8 +24,17 @@ typedef struct build {
     const mxd_session *session;
     mxd_problems *problems;
     mxd_routing routing;
-    uint32_t *bus_mix;   /* the mix that is each bus's input; MXD_NO_INDEX = not heard */
+    mxd_latencies latencies;
+    uint32_t *bus_mix;     /* the mix that is each bus's input; MXD_NO_INDEX = not heard */
+    uint32_t *strip_chain; /* each strip's chain; MXD_NO_INDEX = not heard */
 } build;
+
+/* A lane, so many frames later. */
+typedef struct mxd_shifted {
+    uint32_t lane;
+    uint32_t frames;
+    uint32_t shifted;
+} mxd_shifted;
 
 uint32_t mxd_graph_add_lane(mxd_graph *graph)
 {
@@ -69,8 +79,39 @@ mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix)
     return route;
 }
 
+/* The lane that is the chain's lane so many frames later; MXD_NO_INDEX when memory runs out. */
+static uint32_t shift_lane(mxd_graph *graph, uint32_t chain, uint32_t lane, uint32_t frames)
+{
+    for (uint32_t i = graph->num_shifts; i-- > 0;)
+        if (graph->shifts[i].lane == lane && graph->shifts[i].frames == frames)
+            return graph->shifts[i].shifted;
+    if (!mxd_grow((void **)&graph->shifts, graph->num_shifts, &graph->shift_capacity, sizeof *graph->shifts))
+        return MXD_NO_INDEX;
+    uint32_t shifted = mxd_graph_add_lane(graph);
+    mxd_graph_builder builder = {.graph = graph, .chain = chain};
+    const mxd_builder_row row = {.kernel = MXD_KERNEL_SHIFT, .inputs = &lane, .num_inputs = 1, .outputs = &shifted,
+                                 .num_outputs = 1, .settings = &frames};
+    if (shifted == MXD_NO_INDEX || mxd_builder_row_add(&builder, &row) != MXD_OK)
+        return MXD_NO_INDEX;
+    mxd_chain *state = &graph->chains[chain];
+    uint32_t own = state->latency - state->start_latency;
+    if (state->hold_frames < own + frames)
+        state->hold_frames = own + frames;
+    graph->shifts[graph->num_shifts++] = (mxd_shifted){lane, frames, shifted};
+    return shifted;
+}
+
 mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix)
 {
+    for (uint32_t i = 0; i < graph->mixes[mix].num_routes; i++) {
+        mxd_route *route = &graph->mixes[mix].routes[i];
+        uint32_t late = graph->chains[route->chain].latency;
+        if (route->chain == graph->mixes[mix].chain || late >= graph->mixes[mix].latency)
+            continue;
+        route->lane = shift_lane(graph, route->chain, route->lane, graph->mixes[mix].latency - late);
+        if (route->lane == MXD_NO_INDEX)
+            return MXD_ERROR_MEMORY;
+    }
     mxd_operation *operation = mxd_graph_add_operation(graph, MXD_OPERATION_MIX, graph->mixes[mix].chain);
     if (!operation)
         return MXD_ERROR_MEMORY;
@@ -97,30 +138,6 @@ uint32_t mxd_graph_add_chain(mxd_graph *graph)
     return graph->num_chains++;
 }
 
-/* Lets the inserts add their operations; chain->lanes holds the inputs on entry. */
-static mxd_result build_inserts(build *b, uint32_t chain, const mxd_insert *inserts, uint32_t num_inserts)
-{
-    mxd_graph_builder builder = {.graph = b->graph, .chain = chain};
-    for (uint32_t i = 0; i < num_inserts; i++) {
-        mxd_chain *state = &b->graph->chains[chain];
-        const mxd_effect *effect = inserts[i].effect;
-        if (inserts[i].bypass)
-            continue;
-        builder.insert = &inserts[i];
-        const mxd_place place = {.file = b->session->file, .line = inserts[i].origin.line,
-                                 .column = inserts[i].origin.column, .path = inserts[i].origin.path};
-        uint32_t num_outputs = effect->num_outputs(inserts[i].params, state->num_lanes, &place, b->problems);
-        if (num_outputs == 0)
-            return MXD_ERROR_INVALID;
-        state->tail_frames += effect->tail_frames(inserts[i].params, state->num_lanes);
-        mxd_result result = effect->emit(inserts[i].params, &builder, state->lanes, state->num_lanes);
-        if (result != MXD_OK)
-            return result;
-        b->graph->chains[chain].num_lanes = num_outputs;
-    }
-    return MXD_OK;
-}
-
 static const mxd_automation *find_automation(const mxd_strip *strip, mxd_parameter parameter, uint32_t send)
 {
     for (uint32_t i = 0; i < strip->num_automation; i++) {
@@ -138,6 +155,77 @@ static void multiply_level(mxd_route *route, const mxd_automation *automation, d
         route->levels[route->levels[0] ? 1 : 0] = automation;
     else
         route->gain *= mxd_gain_of_db(db);
+}
+
+static bool add_key_mix(mxd_chain *chain, uint32_t mix)
+{
+    uint32_t *mixes = realloc(chain->key_mixes, (chain->num_keys + 1u) * sizeof *mixes);
+    if (!mixes)
+        return false;
+    chain->key_mixes = mixes;
+    chain->key_mixes[chain->num_keys++] = mix;
+    return true;
+}
+
+/* The lanes of an insert's side-chain: a mix of its own, which brings the other strip's signal to the insert's time. */
+static mxd_result build_key(build *b, mxd_graph_builder *builder, const mxd_side_chain *key)
+{
+    mxd_graph *graph = b->graph;
+    const mxd_strip *strip = mxd_session_strip(b->session, key->strip);
+    uint32_t from = b->strip_chain[key->strip];
+    uint32_t mix = mxd_graph_add_mix_with_lanes(graph, builder->chain, strip->num_channels);
+    if (mix == MXD_NO_INDEX)
+        return MXD_ERROR_MEMORY;
+    graph->mixes[mix].latency = builder->latency;
+    bool closed = from == MXD_NO_INDEX || (key->tap == MXD_TAP_POST_FADER && strip->mute);
+    for (uint32_t i = 0; i < strip->num_channels && !closed; i++) {
+        mxd_route *route = mxd_graph_add_route(graph, mix);
+        if (!route)
+            return MXD_ERROR_MEMORY;
+        route->lane = graph->chains[from].lanes[i];
+        route->chain = from;
+        route->fixed[i] = 1.0;
+        if (key->tap == MXD_TAP_POST_FADER)
+            multiply_level(route, find_automation(strip, MXD_PARAMETER_FADER, 0), strip->fader_db);
+    }
+    builder->num_keys = strip->num_channels;
+    memcpy(builder->keys, graph->mixes[mix].lanes, strip->num_channels * sizeof *builder->keys);
+    if (!add_key_mix(&graph->chains[builder->chain], mix))
+        return MXD_ERROR_MEMORY;
+    return mxd_graph_close_mix(graph, mix);
+}
+
+/* Lets the inserts add their operations; chain->lanes holds the inputs on entry. */
+static mxd_result build_inserts(build *b, uint32_t chain, const mxd_insert *inserts, uint32_t num_inserts)
+{
+    mxd_graph_builder builder = {.graph = b->graph, .chain = chain};
+    for (uint32_t i = 0; i < num_inserts; i++) {
+        mxd_result result = MXD_OK;
+        mxd_chain *state = &b->graph->chains[chain];
+        const mxd_effect *effect = inserts[i].effect;
+        if (inserts[i].bypass)
+            continue;
+        builder.insert = &inserts[i];
+        builder.latency = state->latency;
+        builder.num_keys = 0;
+        if (inserts[i].side_chain && (result = build_key(b, &builder, inserts[i].side_chain)) != MXD_OK)
+            return result;
+        state = &b->graph->chains[chain];
+        const mxd_place place = {.file = b->session->file, .line = inserts[i].origin.line,
+                                 .column = inserts[i].origin.column, .path = inserts[i].origin.path};
+        uint32_t num_outputs = effect->num_outputs(inserts[i].params, state->num_lanes, &place, b->problems);
+        if (num_outputs == 0)
+            return MXD_ERROR_INVALID;
+        state->tail_frames += effect->tail_frames(inserts[i].params, state->num_lanes);
+        uint32_t latency = effect->latency_frames ? effect->latency_frames(inserts[i].params, state->num_lanes) : 0;
+        result = effect->emit(inserts[i].params, &builder, state->lanes, state->num_lanes);
+        if (result != MXD_OK)
+            return result;
+        b->graph->chains[chain].num_lanes = num_outputs;
+        b->graph->chains[chain].latency += latency;
+        b->graph->chains[chain].hold_frames += latency;
+    }
+    return MXD_OK;
 }
 
 /* A route with the strip's levels in it; send MXD_NO_INDEX = its output. NULL when memory runs out. */
@@ -265,15 +353,36 @@ static mxd_result route_strip(build *b, const mxd_strip *strip, uint32_t chain, 
     return result;
 }
 
+/* What a chain inherits from the chains that feed a mix of its. */
+static void inherit(mxd_graph *graph, mxd_chain *chain, const mxd_mix *mix)
+{
+    for (uint32_t i = 0; i < mix->num_routes; i++) {
+        const mxd_chain *feeder = &graph->chains[mix->routes[i].chain];
+        if (feeder->end_frame > chain->end_frame)
+            chain->end_frame = feeder->end_frame;
+        if (feeder->history_frames > chain->history_frames)
+            chain->history_frames = feeder->history_frames;
+    }
+}
+
+/* Of what it listens to only the past matters: a chain has rung out however long its side-chains go on. */
+static void inherit_keys(mxd_graph *graph, mxd_chain *chain)
+{
+    mxd_chain past = {0};
+    for (uint32_t i = 0; i < chain->num_keys; i++)
+        inherit(graph, &past, &graph->mixes[chain->key_mixes[i]]);
+    uint64_t own = chain->tail_frames + chain->hold_frames;
+    if (past.history_frames + own > chain->history_frames)
+        chain->history_frames = past.history_frames + own;
+}
+
 static mxd_result build_track(build *b, uint32_t index)
 {
     const mxd_track *track = &b->session->tracks[index];
     const mxd_hearing *hearing = &b->routing.tracks[index];
-    if (!hearing->heard || track->num_clips == 0)
-        return MXD_OK;
-    uint32_t chain = mxd_graph_add_chain(b->graph);
+    uint32_t chain = b->strip_chain[index];
     if (chain == MXD_NO_INDEX)
-        return MXD_ERROR_MEMORY;
+        return MXD_OK;
     mxd_chain *state = &b->graph->chains[chain];
     state->name = track->strip.name;
     state->track = track;
@@ -293,20 +402,9 @@ static mxd_result build_track(build *b, uint32_t index)
         if (end > state->end_frame)
             state->end_frame = end;
     }
-    state->history_frames = state->tail_frames;
+    state->history_frames = state->tail_frames + state->hold_frames;
+    inherit_keys(b->graph, state);
     return route_strip(b, &track->strip, chain, hearing);
-}
-
-/* What a chain inherits from the chains that feed its input mix. */
-static void inherit(mxd_graph *graph, mxd_chain *chain, const mxd_mix *mix)
-{
-    for (uint32_t i = 0; i < mix->num_routes; i++) {
-        const mxd_chain *feeder = &graph->chains[mix->routes[i].chain];
-        if (feeder->end_frame > chain->end_frame)
-            chain->end_frame = feeder->end_frame;
-        if (feeder->history_frames > chain->history_frames)
-            chain->history_frames = feeder->history_frames;
-    }
 }
 
 /* Closes the mix that feeds a chain and builds its inserts. */
@@ -326,7 +424,8 @@ static mxd_result build_fed_chain(build *b, uint32_t chain, uint32_t mix, const 
     state = &graph->chains[chain];
     if (state->end_frame)
         state->end_frame += state->tail_frames;
-    state->history_frames += state->tail_frames;
+    state->history_frames += state->tail_frames + state->hold_frames;
+    inherit_keys(graph, state);
     return result;
 }
 
@@ -336,27 +435,37 @@ static mxd_result build_bus(build *b, uint32_t index)
     if (mix == MXD_NO_INDEX)
         return MXD_OK;
     const mxd_strip *strip = &b->session->buses[index].strip;
-    uint32_t chain = b->graph->mixes[mix].chain;
+    uint32_t chain = b->strip_chain[b->session->num_tracks + index];
     b->graph->chains[chain].name = strip->name;
     mxd_result result = build_fed_chain(b, chain, mix, strip->inserts, strip->num_inserts);
     return result == MXD_OK ? route_strip(b, strip, chain, &b->routing.buses[index]) : result;
 }
 
-/* Each heard bus gets its chain and its input mix before anything is routed. */
-static mxd_result prepare_buses(build *b)
+/* Each heard strip gets its chain, in feeding order, and each bus its input mix, before anything is routed. */
+static mxd_result prepare_strips(build *b)
 {
-    for (uint32_t i = 0; i < b->session->num_buses; i++)
+    const mxd_session *session = b->session;
+    uint32_t count = mxd_session_num_strips(session);
+    for (uint32_t i = 0; i < session->num_buses; i++)
         b->bus_mix[i] = MXD_NO_INDEX;
-    for (uint32_t i = 0; i < b->session->num_buses; i++) {
-        uint32_t bus = b->routing.bus_order[i];
-        if (!b->routing.buses[bus].heard)
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t strip = b->routing.order[i];
+        bool is_track = strip < session->num_tracks;
+        uint32_t bus = strip - session->num_tracks;
+        b->strip_chain[strip] = MXD_NO_INDEX;
+        if (is_track ? !b->routing.tracks[strip].heard || session->tracks[strip].num_clips == 0
+                     : !b->routing.buses[bus].heard)
             continue;
-        uint32_t chain = mxd_graph_add_chain(b->graph);
+        uint32_t chain = b->strip_chain[strip] = mxd_graph_add_chain(b->graph);
         if (chain == MXD_NO_INDEX)
             return MXD_ERROR_MEMORY;
-        b->bus_mix[bus] = mxd_graph_add_mix_with_lanes(b->graph, chain, b->session->buses[bus].strip.num_source_channels);
+        b->graph->chains[chain].start_latency = b->graph->chains[chain].latency = b->latencies.start[strip];
+        if (is_track)
+            continue;
+        b->bus_mix[bus] = mxd_graph_add_mix_with_lanes(b->graph, chain, session->buses[bus].strip.num_source_channels);
         if (b->bus_mix[bus] == MXD_NO_INDEX)
             return MXD_ERROR_MEMORY;
+        b->graph->mixes[b->bus_mix[bus]].latency = b->latencies.start[strip];
     }
     return MXD_OK;
 }
@@ -403,6 +512,12 @@ static mxd_result prepare_outputs(build *b, const uint32_t *deliverables, uint32
         mxd_result result = add_layout(b, output->deliverable->layout, output->chain, &output->mix);
         if (result != MXD_OK)
             return result;
+        uint32_t latency = b->latencies.total - mxd_inserts_latency(output->deliverable->inserts,
+                                                                    output->deliverable->num_inserts,
+                                                                    output->deliverable->layout->num_channels);
+        graph->mixes[output->mix].latency = latency;
+        if (output->chain != MXD_NO_INDEX)
+            graph->chains[output->chain].start_latency = graph->chains[output->chain].latency = latency;
     }
     return MXD_OK;
 }
@@ -433,17 +548,20 @@ static mxd_result build_all(build *b, const uint32_t *deliverables, uint32_t num
     if (result != MXD_OK)
         return result;
     b->bus_mix = calloc(b->session->num_buses ? b->session->num_buses : 1, sizeof *b->bus_mix);
-    if (!b->bus_mix)
+    b->strip_chain = calloc(mxd_session_num_strips(b->session) + 1u, sizeof *b->strip_chain);
+    if (!b->bus_mix || !b->strip_chain ||
+        !mxd_latencies_init(b->session, &b->routing, deliverables, num_deliverables, &b->latencies))
         return MXD_ERROR_MEMORY;
-    result = prepare_buses(b);
+    b->graph->latency = b->latencies.total;
+    result = prepare_strips(b);
     if (result == MXD_OK)
         result = prepare_outputs(b, deliverables, num_deliverables);
     if (result == MXD_OK && stems)
         result = mxd_stems_list(b->graph);
-    for (uint32_t i = 0; i < b->session->num_tracks && result == MXD_OK; i++)
-        result = build_track(b, i);
-    for (uint32_t i = 0; i < b->session->num_buses && result == MXD_OK; i++)
-        result = build_bus(b, b->routing.bus_order[i]);
+    for (uint32_t i = 0; i < mxd_session_num_strips(b->session) && result == MXD_OK; i++) {
+        uint32_t strip = b->routing.order[i];
+        result = strip < b->session->num_tracks ? build_track(b, strip) : build_bus(b, strip - b->session->num_tracks);
+    }
     if (result == MXD_OK)
         result = close_outputs(b);
     if (result == MXD_OK)
@@ -457,22 +575,6 @@ uint32_t mxd_graph_output_lanes(const mxd_graph *graph)
     for (uint32_t i = 0; i < graph->num_outputs; i++)
         count += graph->outputs[i].deliverable->layout->num_channels;
     return count;
-}
-
-/* Tracks first; buses and then deliverables were numbered in feeding order by prepare_*. */
-static mxd_result order_chains(mxd_graph *graph)
-{
-    graph->chain_order = calloc(graph->num_chains ? graph->num_chains : 1, sizeof *graph->chain_order);
-    if (!graph->chain_order)
-        return MXD_ERROR_MEMORY;
-    uint32_t next = 0;
-    for (uint32_t i = 0; i < graph->num_chains; i++)
-        if (graph->chains[i].track)
-            graph->chain_order[next++] = i;
-    for (uint32_t i = 0; i < graph->num_chains; i++)
-        if (!graph->chains[i].track)
-            graph->chain_order[next++] = i;
-    return MXD_OK;
 }
 
 static mxd_result finish(build *b)
@@ -490,7 +592,7 @@ static mxd_result finish(build *b)
         return mxd_fail(b->problems, MXD_ERROR_INVALID, &(mxd_place){.file = b->session->file},
                         "nothing is heard: every track is muted, shut out by a solo or without clips, and there is no "
                         "\"length_s\" that would make the files silent ones");
-    return order_chains(graph);
+    return MXD_OK;
 }
 
 mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *deliverables, uint32_t num_deliverables,
@@ -510,7 +612,9 @@ mxd_result mxd_graph_create(const mxd_session *session, const uint32_t *delivera
     if (result == MXD_OK)
         result = mxd_graph_schedule(graph);
     mxd_routing_destroy(&b.routing);
+    mxd_latencies_finish(&b.latencies);
     free(b.bus_mix);
+    free(b.strip_chain);
     if (result != MXD_OK) {
         mxd_graph_destroy(graph);
         return result;
@@ -547,9 +651,11 @@ void mxd_graph_destroy(mxd_graph *graph)
     for (uint32_t i = 0; i < graph->num_steps; i++)
         free(graph->steps[i].operations);
     mxd_block_arrays_destroy(graph->arrays);
-    for (uint32_t i = 0; i < graph->num_chains; i++)
+    for (uint32_t i = 0; i < graph->num_chains; i++) {
         free(graph->chains[i].fold_inputs);
-    free(graph->chain_order);
+        free(graph->chains[i].key_mixes);
+    }
+    free(graph->shifts);
     free(graph->steps);
     free(graph->layouts);
     free(graph->outputs);

@@ -55,6 +55,7 @@ typedef struct mxd_route {
 
 typedef struct mxd_mix {
     uint32_t chain;                   /* the chain that it feeds or belongs to; MXD_NO_INDEX: a layout's */
+    uint32_t latency;                 /* frames by which what it mixes is late */
     bool is_stem;                     /* one strip's part of a layout's mix */
     uint32_t *lanes;                  /* virtual outputs; in a stem's MXD_NO_INDEX where no route ever leads */
     uint32_t num_lanes;
@@ -90,6 +91,7 @@ typedef struct mxd_row_operation {
 typedef struct mxd_operation {
     mxd_operation_kind kind;
     uint32_t chain;
+    uint32_t latency;                 /* frames by which what it reads is late */
     uint32_t depth;
     uint32_t lane;                    /* EQ */
     mxd_svf *sections;                /* EQ, owned */
@@ -114,6 +116,11 @@ typedef struct mxd_chain {
     uint32_t first_lane;              /* a track's: first virtual lane filled by its clips */
     uint32_t first_source_lane;       /* its index among all source lanes */
     uint32_t num_source_lanes;
+    uint32_t start_latency;           /* frames by which what enters it is late; a track's clips play so much later */
+    uint32_t latency;                 /* what leaves it */
+    uint32_t num_keys;                /* mixes of side-chains: while one is fed the chain runs */
+    uint32_t *key_mixes;              /* owned */
+    uint32_t hold_frames;             /* how long its own delays keep what has entered: latency, and shifts behind it */
     uint64_t tail_frames;
     uint64_t end_frame;               /* when the last of it has rung out; 0 = never sounds */
     uint64_t history_frames;          /* how far back what leaves it depends on its input's clips */
@@ -172,10 +179,9 @@ typedef struct mxd_graph {
     uint32_t num_operations, operation_capacity;
     mxd_mix *mixes;
     uint32_t num_mixes, mix_capacity;
-    mxd_chain *chains;                /* tracks, buses, deliverables' inserts; then the folds */
+    mxd_chain *chains;                /* every chain after those that feed it: strips, deliverables' inserts; then the folds */
     uint32_t num_chains, chain_capacity;
     uint32_t num_folds;
-    uint32_t *chain_order;            /* every chain after those that feed it; without the folds */
     mxd_output *outputs;
     uint32_t num_outputs;
     mxd_stem *stems;                  /* of one layout after another: tracks, then buses, in the session's order */
@@ -186,6 +192,9 @@ typedef struct mxd_graph {
     uint32_t num_layouts;
     uint64_t end_frame;               /* of the session: length_s, or when the last tail has rung out */
     uint64_t history_frames;          /* how far before --from a render must begin */
+    uint32_t latency;                 /* frames by which the outputs are late: the block at frame f has the session's f - latency */
+    struct mxd_shifted *shifts;       /* lanes delayed to meet others; owned */
+    uint32_t num_shifts, shift_capacity;
     uint32_t num_source_lanes;
     /* schedule.c: */
     uint32_t num_physical_lanes;
@@ -217,7 +226,8 @@ mxd_result mxd_graph_schedule(mxd_graph *graph);
 mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames);
 
 /*
- * Fills `block` with what the block at first_frame runs: uploads (sources, one a
+ * Fills `block` with what the block at first_frame runs (which is graph->latency
+ * frames ahead of the session's frames in the outputs): uploads (sources, one a
  * source lane, say with what; frames NULL on all lanes of a track that is silent;
  * their .lane is set here), runs, and downloads into outputs, [output lane][block_frames] in the
  * order of graph->outputs, then of graph->stems. Deliverables' lanes that are
@@ -246,7 +256,7 @@ uint32_t mxd_graph_add_mix_with_lanes(mxd_graph *graph, uint32_t chain, uint32_t
 uint32_t mxd_graph_add_chain(mxd_graph *graph);
 /* FIXED, with gain 1 and all of fixed[] 0. */
 mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix);
-/* To be called when a mix has all its routes: adds its operation. */
+/* To be called when a mix has all its routes: delays what comes earlier than the mix's latency, and adds its operation. */
 mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix);
 /* Frees what it owns. */
 void mxd_operation_finish(mxd_operation *operation);

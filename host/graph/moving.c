@@ -60,14 +60,16 @@ static void set_moment(const mxd_session *session, uint64_t frame, mxd_moment *m
     *moment = (mxd_moment){.frame = frame, .bpm = 120.0, .beats = 2.0 * (double)frame / session->sample_rate};
 }
 
-void mxd_row_points(const mxd_session *session, mxd_row_operation *row, uint64_t first_frame, uint32_t num_frames,
+void mxd_row_points(const mxd_session *session, mxd_operation *operation, uint64_t first_frame, uint32_t num_frames,
                     double *values)
 {
+    mxd_row_operation *row = &operation->row;
     uint32_t num_points = mxd_value_points(num_frames);
     for (uint32_t i = 0; i < num_points; i++) {
         double inputs[MXD_MAX_INSERT_VALUES];
         mxd_moment moment;
-        set_moment(session, first_frame + (uint64_t)i * MXD_VALUE_GRID, &moment);
+        uint64_t frame = first_frame + (uint64_t)i * MXD_VALUE_GRID;
+        set_moment(session, frame > operation->latency ? frame - operation->latency : 0, &moment);
         mxd_insert_values(row->insert, moment.frame, false, inputs);
         moment.cycles = cycles_at(session, row, moment.frame, moment.beats);
         row->map(row->insert->params, inputs, row->index, &moment, values + (size_t)i * row->num_values);

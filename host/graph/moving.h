@@ -14,11 +14,12 @@ void mxd_insert_values(const mxd_insert *insert, uint64_t frame, bool before, do
 bool mxd_row_moves(const mxd_row_operation *row);
 
 /*
- * The row's points of a block that begins at a frame of the session:
+ * The points of a ROW operation in a block that begins at first_frame, which is
+ * the operation's latency ahead of the session's frames:
  * values[mxd_value_points(num_frames)][num_values]. Blocks that go forward in
  * time take time for their own frames only.
  */
-void mxd_row_points(const mxd_session *session, mxd_row_operation *row, uint64_t first_frame, uint32_t num_frames,
+void mxd_row_points(const mxd_session *session, mxd_operation *operation, uint64_t first_frame, uint32_t num_frames,
                     double *values);
 
 /* Evaluates a row's map at rest. */

@@ -1,6 +1,8 @@
 /* Solo, mute and feeding order. */
 #include "routing.h"
 
+#include "../session/feeding.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -60,53 +62,50 @@ static mxd_result listen(const mxd_session *session, const mxd_routing *routing,
     return MXD_OK;
 }
 
-/* The bus that a bus feeds by its output (index 0) or by a send (1..num_sends); -1 = the scene. */
-static int fed_by(const mxd_session *session, uint32_t bus, uint32_t index)
+/* A strip that an insert listens to is needed, whether it is heard by itself or not. */
+static void hear_side_chains(const mxd_session *session, mxd_routing *routing)
 {
-    const mxd_strip *strip = &session->buses[bus].strip;
-    return index == 0 ? strip->output : (int)strip->sends[index - 1].bus;
+    for (uint32_t i = 0; i < mxd_session_num_strips(session); i++) {
+        const mxd_strip *strip = mxd_session_strip(session, i);
+        for (uint32_t j = 0; j < strip->num_inserts; j++) {
+            const mxd_side_chain *key = strip->inserts[j].side_chain;
+            if (!key || strip->inserts[j].bypass)
+                continue;
+            if (key->strip < session->num_tracks)
+                routing->tracks[key->strip].heard = true;
+            else
+                routing->buses[key->strip - session->num_tracks].heard = true;
+        }
+    }
 }
 
-/* Kahn's algorithm: a bus is placed as soon as all that feed it are. feeders: one a bus, zeroed. */
-static void order_buses(const mxd_session *session, uint32_t *feeders, uint32_t *order)
+static bool order_strips(const mxd_session *session, uint32_t *order)
 {
-    uint32_t num_placed = 0;
-    for (uint32_t bus = 0; bus < session->num_buses; bus++)
-        for (uint32_t i = 0; i <= session->buses[bus].strip.num_sends; i++)
-            if (fed_by(session, bus, i) >= 0)
-                feeders[fed_by(session, bus, i)]++;
-    for (uint32_t bus = 0; bus < session->num_buses; bus++)
-        if (feeders[bus] == 0)
-            order[num_placed++] = bus;
-    for (uint32_t next = 0; next < num_placed; next++)
-        for (uint32_t i = 0; i <= session->buses[order[next]].strip.num_sends; i++) {
-            int fed = fed_by(session, order[next], i);
-            if (fed >= 0 && --feeders[fed] == 0)
-                order[num_placed++] = (uint32_t)fed;
-        }
+    mxd_feeding feeding;
+    bool done = mxd_feeding_init(session, &feeding) && mxd_feeding_order(session, &feeding, order);
+    mxd_feeding_finish(&feeding);
+    return done;
 }
 
 mxd_result mxd_routing_create(const mxd_session *session, mxd_routing *routing)
 {
-    mxd_result result = MXD_ERROR_MEMORY;
+    mxd_result result = MXD_OK;
     *routing = (mxd_routing){.num_tracks = session->num_tracks, .num_buses = session->num_buses};
     routing->tracks = calloc(session->num_tracks ? session->num_tracks : 1, sizeof *routing->tracks);
     routing->buses = calloc(session->num_buses ? session->num_buses : 1, sizeof *routing->buses);
-    routing->bus_order = calloc(session->num_buses ? session->num_buses : 1, sizeof *routing->bus_order);
-    uint32_t *feeders = calloc(session->num_buses ? session->num_buses : 1, sizeof *feeders);
-    if (!routing->tracks || !routing->buses || !routing->bus_order || !feeders)
-        goto fail;
-    order_buses(session, feeders, routing->bus_order);
+    routing->order = calloc(mxd_session_num_strips(session) + 1u, sizeof *routing->order);
+    if (!routing->tracks || !routing->buses || !routing->order || !order_strips(session, routing->order))
+        return MXD_ERROR_MEMORY;
     bool solo = any_solo(session);
-    result = MXD_OK;
-    for (uint32_t i = session->num_buses; i-- > 0 && result == MXD_OK;) {
-        uint32_t bus = routing->bus_order[i];
+    hear_side_chains(session, routing);
+    for (uint32_t i = mxd_session_num_strips(session); i-- > 0 && result == MXD_OK;) {
+        if (routing->order[i] < session->num_tracks)
+            continue;
+        uint32_t bus = routing->order[i] - session->num_tracks;
         result = listen(session, routing, &session->buses[bus].strip, solo, true, &routing->buses[bus]);
     }
     for (uint32_t i = 0; i < session->num_tracks && result == MXD_OK; i++)
         result = listen(session, routing, &session->tracks[i].strip, solo, false, &routing->tracks[i]);
-fail:
-    free(feeders);
     return result;
 }
 
@@ -118,5 +117,5 @@ void mxd_routing_destroy(mxd_routing *routing)
         free(routing->buses[i].sends);
     free(routing->tracks);
     free(routing->buses);
-    free(routing->bus_order);
+    free(routing->order);
 }

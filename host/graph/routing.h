@@ -12,7 +12,7 @@
 #include "../session/session.h"
 
 typedef struct mxd_hearing {
-    bool heard;   /* any of the below */
+    bool heard;   /* any of the below, or an insert listens to it */
     bool output;  /* its way to its bus or to the scene is open */
     bool *sends;  /* one a send */
 } mxd_hearing;
@@ -22,7 +22,7 @@ typedef struct mxd_routing {
     uint32_t num_buses;
     mxd_hearing *tracks;
     mxd_hearing *buses;
-    uint32_t *bus_order; /* every bus after all buses that feed it */
+    uint32_t *order;     /* every strip (as mxd_session_strip numbers them) after all that feed it */
 } mxd_routing;
 
 /* The session is valid: no bus loops. MXD_ERROR_MEMORY; even then free with mxd_routing_destroy. */

@@ -43,11 +43,13 @@ static void describe_targets(FILE *text, const mxd_graph *graph, uint32_t chain)
 static void describe_chains(FILE *text, const mxd_graph *graph, double rate)
 {
     for (uint32_t i = 0; i < graph->num_chains - graph->num_folds; i++) {
-        const mxd_chain *chain = &graph->chains[graph->chain_order[i]];
+        const mxd_chain *chain = &graph->chains[i];
         fprintf(text, "  %-24s %u channel%s, until %.3f s, tail %.3f s", chain->name ? chain->name : "",
                 chain->num_lanes, chain->num_lanes == 1 ? "" : "s", (double)chain->end_frame / rate,
                 (double)chain->tail_frames / rate);
-        describe_targets(text, graph, graph->chain_order[i]);
+        if (chain->latency > chain->start_latency)
+            fprintf(text, ", latency %.2f ms", 1e3 * (chain->latency - chain->start_latency) / rate);
+        describe_targets(text, graph, i);
         fputc('\n', text);
     }
 }
@@ -80,8 +82,8 @@ static void describe_plan(FILE *text, const mxd_plan *plan, const mxd_session *s
     const mxd_backend_info *info = mxd_backend_get_info(plan->backend);
     double rate = session->sample_rate;
     fprintf(text, "length          %.3f s at %u Hz\n", (double)graph->end_frame / rate, session->sample_rate);
-    fprintf(text, "signal chains   %u, in feeding order (latency: none of the inserts has any):\n",
-            graph->num_chains - graph->num_folds);
+    fprintf(text, "signal chains   %u, in feeding order, all latency compensated for (%.2f ms):\n",
+            graph->num_chains - graph->num_folds, 1e3 * graph->latency / rate);
     describe_chains(text, graph, rate);
     fprintf(text, "steps a block   %u:", graph->num_steps);
     for (uint32_t i = 0; i < graph->num_steps; i++)

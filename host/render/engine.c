@@ -34,7 +34,9 @@ struct mxd_engine {
     void *user;
     mxd_problems *problems;
     mxd_plan plan;
-    uint64_t from, to, start;           /* frames; start: where computing begins, a multiple of the block */
+    uint64_t from, to;                  /* frames of the session */
+    uint64_t latency;                   /* the graph's: blocks run so many frames ahead of what leaves them */
+    uint64_t start;                     /* of the graph's frames: where computing begins, a multiple of the block */
     uint64_t num_blocks;
     uint64_t submitted;
     uint32_t in_flight[MAX_SLOTS];      /* output slots, oldest first */
@@ -63,7 +65,7 @@ struct mxd_engine {
 static uint32_t frames_of_block(const mxd_engine *engine, uint64_t index)
 {
     uint64_t first = engine->start + index * engine->plan.block_frames;
-    uint64_t left = engine->to - first;
+    uint64_t left = engine->to + engine->latency - first;
     return left < engine->plan.block_frames ? (uint32_t)left : engine->plan.block_frames;
 }
 
@@ -176,10 +178,10 @@ static mxd_result submit_block(mxd_engine *engine, uint64_t index)
     output_slot *output = &engine->outputs[slot];
     uint64_t first_frame = engine->start + index * engine->plan.block_frames;
     uint32_t num_frames = frames_of_block(engine, index);
+    uint64_t from = engine->from + engine->latency;
     output->block = (mxd_engine_block){
-        .first_frame = first_frame,
-        .begin = engine->from > first_frame ? (uint32_t)(engine->from - first_frame < num_frames
-                                                             ? engine->from - first_frame : num_frames) : 0,
+        .first_frame = first_frame - engine->latency,
+        .begin = from > first_frame ? (uint32_t)(from - first_frame < num_frames ? from - first_frame : num_frames) : 0,
         .end = num_frames,
         .outputs = output->frames,
         .block_frames = engine->plan.block_frames,
@@ -254,9 +256,12 @@ static mxd_result set_range(mxd_engine *engine, const mxd_render_options *option
     mxd_result result = mxd_plan_range(graph, options, engine->problems, &engine->from, &engine->to);
     if (result != MXD_OK)
         return result;
-    uint64_t history = engine->from > graph->history_frames ? engine->from - graph->history_frames : 0;
+    engine->latency = graph->latency;
+    uint64_t from = engine->from + engine->latency;
+    uint64_t history = from > graph->history_frames ? from - graph->history_frames : 0;
     engine->start = history - history % engine->plan.block_frames;
-    engine->num_blocks = (engine->to - engine->start + engine->plan.block_frames - 1) / engine->plan.block_frames;
+    engine->num_blocks = (engine->to + engine->latency - engine->start + engine->plan.block_frames - 1) /
+                         engine->plan.block_frames;
     return MXD_OK;
 }
 

@@ -16,7 +16,7 @@ typedef struct mxd_engine mxd_engine;
 
 /* A finished block: outputs[lane * block_frames + i], i in begin..end-1; lanes as mxd_graph_block has them. */
 typedef struct mxd_engine_block {
-    uint64_t first_frame;  /* of the session: the frame at index 0 */
+    uint64_t first_frame;  /* of the session: the frame at index 0, modulo 2^64 where that lies before the session */
     uint32_t begin;        /* first index within --from/--to */
     uint32_t end;
     const float *outputs;

@@ -1,10 +1,12 @@
 /*
- * Loops and names. A loop is found by a depth-first walk over the buses along
- * outputs and sends; an edge to a bus that the walk stands on closes a loop,
- * and the walk's own stack is the loop. The stack is an array: a chain of buses
- * may be as long as the user likes.
+ * Loops and names. A loop is found by a depth-first walk over the strips along
+ * outputs, sends and side-chains; an edge to a strip that the walk stands on
+ * closes a loop, and the walk's own stack is the loop. The stack is an array: a
+ * chain of strips may be as long as the user likes.
  */
 #include "loops.h"
+
+#include "feeding.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,28 +14,19 @@
 
 /* ---- Loops --------------------------------------------------------------- */
 
-/* The index-th bus that a bus feeds: its output first, then its sends; -1 past the last, -2 = none there. */
-static int edge_of(const mxd_session *session, uint32_t bus, uint32_t index)
-{
-    const mxd_strip *strip = &session->buses[bus].strip;
-    if (index == 0)
-        return strip->output >= 0 ? strip->output : -2;
-    return index <= strip->num_sends ? (int)strip->sends[index - 1].bus : -1;
-}
-
 /* "Drums -> Hall -> Drums", from the stack's entry `first` on; to be freed. */
 static char *describe_loop(const mxd_session *session, const uint32_t *stack, uint32_t first, uint32_t depth)
 {
-    size_t size = 1 + strlen(session->buses[stack[first]].strip.name);
+    size_t size = 1 + strlen(mxd_session_strip(session, stack[first])->name);
     for (uint32_t i = first; i < depth; i++)
-        size += strlen(session->buses[stack[i]].strip.name) + 4;
+        size += strlen(mxd_session_strip(session, stack[i])->name) + 4;
     char *text = malloc(size);
     if (!text)
         return NULL;
     size_t length = 0;
     for (uint32_t i = first; i < depth; i++)
-        length += (size_t)snprintf(text + length, size - length, "%s -> ", session->buses[stack[i]].strip.name);
-    snprintf(text + length, size - length, "%s", session->buses[stack[first]].strip.name);
+        length += (size_t)snprintf(text + length, size - length, "%s -> ", mxd_session_strip(session, stack[i])->name);
+    snprintf(text + length, size - length, "%s", mxd_session_strip(session, stack[first])->name);
     return text;
 }
 
@@ -43,10 +36,14 @@ static mxd_result report_loop(const mxd_session *session, const uint32_t *stack,
     uint32_t first = 0;
     while (stack[first] != target)
         first++;
+    bool all_buses = true;
+    for (uint32_t i = first; i < depth; i++)
+        all_buses &= stack[i] >= session->num_tracks;
     char *loop = describe_loop(session, stack, first, depth);
-    const mxd_place place = mxd_session_place(session, &session->buses[target].strip.origin);
-    mxd_result result = mxd_fail(problems, MXD_ERROR_INVALID, &place, "buses feed each other in a loop: %s",
-                                 loop ? loop : session->buses[target].strip.name);
+    const mxd_place place = mxd_session_place(session, &mxd_session_strip(session, target)->origin);
+    mxd_result result = mxd_fail(problems, MXD_ERROR_INVALID, &place, "%s feed each other in a loop: %s",
+                                 all_buses ? "buses" : "tracks and buses, by their side-chains,",
+                                 loop ? loop : mxd_session_strip(session, target)->name);
     free(loop);
     return result;
 }
@@ -59,13 +56,12 @@ enum { UNSEEN, ON_STACK, DONE };
 mxd_result mxd_session_check_loops(const mxd_session *session, mxd_problems *problems)
 {
     mxd_result result = MXD_OK;
-    uint32_t count = session->num_buses, num_loops = 0;
-    if (count == 0)
-        return MXD_OK;
-    uint8_t *state = calloc(count, sizeof *state);
-    uint32_t *stack = calloc(count, sizeof *stack);
-    uint32_t *next_edge = calloc(count, sizeof *next_edge);
-    if (!state || !stack || !next_edge) {
+    uint32_t count = mxd_session_num_strips(session), num_loops = 0;
+    mxd_feeding e = {0};
+    uint8_t *state = calloc(count + 1u, sizeof *state);
+    uint32_t *stack = calloc(count + 1u, sizeof *stack);
+    uint32_t *next_edge = calloc(count + 1u, sizeof *next_edge);
+    if (!mxd_feeding_init(session, &e) || !state || !stack || !next_edge) {
         result = mxd_fail(problems, MXD_ERROR_MEMORY, NULL, "memory ran out while the routing was being checked");
         goto end;
     }
@@ -76,25 +72,25 @@ mxd_result mxd_session_check_loops(const mxd_session *session, mxd_problems *pro
         stack[depth++] = start;
         state[start] = ON_STACK;
         while (depth > 0) {
-            uint32_t bus = stack[depth - 1];
-            int target = edge_of(session, bus, next_edge[bus]++);
-            if (target == -1) {
-                state[bus] = DONE;
+            uint32_t strip = stack[depth - 1], edge = e.first[strip] + next_edge[strip]++;
+            if (edge >= e.first[strip + 1]) {
+                state[strip] = DONE;
                 depth--;
-            } else if (target >= 0 && state[target] == ON_STACK) {
+            } else if (state[e.targets[edge]] == ON_STACK) {
                 if (++num_loops > MAX_LOOPS) {
                     mxd_fail(problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
                              "buses feed each other in more than %d loops; mend these first", MAX_LOOPS);
                     goto end;
                 }
-                result = report_loop(session, stack, depth, (uint32_t)target, problems);
-            } else if (target >= 0 && state[target] == UNSEEN) {
-                state[target] = ON_STACK;
-                stack[depth++] = (uint32_t)target;
+                result = report_loop(session, stack, depth, e.targets[edge], problems);
+            } else if (state[e.targets[edge]] == UNSEEN) {
+                state[e.targets[edge]] = ON_STACK;
+                stack[depth++] = e.targets[edge];
             }
         }
     }
 end:
+    mxd_feeding_finish(&e);
     free(state);
     free(stack);
     free(next_edge);

@@ -10,6 +10,17 @@ mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin
     return (mxd_place){.file = session->file, .line = origin->line, .column = origin->column, .path = origin->path};
 }
 
+uint32_t mxd_session_num_strips(const mxd_session *session)
+{
+    return session->num_tracks + session->num_buses;
+}
+
+const mxd_strip *mxd_session_strip(const mxd_session *session, uint32_t index)
+{
+    return index < session->num_tracks ? &session->tracks[index].strip
+                                       : &session->buses[index - session->num_tracks].strip;
+}
+
 static void free_automation(mxd_automation *automation, uint32_t num_automation)
 {
     for (uint32_t i = 0; i < num_automation; i++) {
@@ -25,6 +36,11 @@ static void free_inserts(mxd_insert *inserts, uint32_t num_inserts)
         if (inserts[i].effect)
             inserts[i].effect->destroy(inserts[i].params);
         free_automation(inserts[i].automation, inserts[i].num_automation);
+        if (inserts[i].side_chain) {
+            free(inserts[i].side_chain->from);
+            free(inserts[i].side_chain->origin.path);
+            free(inserts[i].side_chain);
+        }
         free(inserts[i].origin.path);
     }
     free(inserts);

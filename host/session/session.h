@@ -98,12 +98,23 @@ typedef struct mxd_automation {
     mxd_origin origin;
 } mxd_automation;
 
+#define MXD_NO_STRIP UINT32_MAX
+
+/* Another strip's signal that an insert listens to. */
+typedef struct mxd_side_chain {
+    char *from;                   /* the strip's name */
+    uint32_t strip;               /* as mxd_session_strip numbers them; MXD_NO_STRIP = not found */
+    mxd_tap tap;
+    mxd_origin origin;
+} mxd_side_chain;
+
 typedef struct mxd_insert {
     const struct mxd_effect *effect;
     void *params;                 /* owned; freed by effect->destroy; begins with double values[effect->num_values] */
     bool bypass;
     mxd_automation *automation;   /* of MXD_PARAMETER_INSERT */
     uint32_t num_automation;
+    mxd_side_chain *side_chain;   /* NULL = none */
     mxd_origin origin;
 } mxd_insert;
 
@@ -186,6 +197,10 @@ struct mxd_session {
     mxd_deliverable *deliverables;
     uint32_t num_deliverables;
 };
+
+/* Tracks and buses as one list: tracks first. */
+uint32_t mxd_session_num_strips(const mxd_session *session);
+const mxd_strip *mxd_session_strip(const mxd_session *session, uint32_t index);
 
 /* Where an origin of the session lies, for messages. */
 mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin);
