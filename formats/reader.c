@@ -377,12 +377,13 @@ static void list_names(char *text, size_t size, const char *const *names, size_t
     }
 }
 
-bool mxd_read_choice(mxd_reader *reader, const char *key, mxd_need need, const char *const *names, size_t num_names,
-                     int *value)
+static bool get_choice(mxd_reader *reader, entry *e, const char *const *names, size_t num_names, int *value)
 {
-    const char *string = NULL;
-    if (!mxd_read_string(reader, key, need, &string))
+    if (!json_is_string(e->value)) {
+        report_type(reader, e, "a string");
         return false;
+    }
+    const char *string = json_string_value(e->value);
     for (size_t i = 0; i < num_names; i++) {
         if (strcmp(names[i], string) == 0) {
             *value = (int)i;
@@ -391,12 +392,28 @@ bool mxd_read_choice(mxd_reader *reader, const char *key, mxd_need need, const c
     }
     char list[1024];
     list_names(list, sizeof list, names, num_names);
+    const mxd_place place = entry_place(reader, e);
+    const label l = name_of(e);
     const char *near = mxd_nearest(string, names, num_names);
     if (near)
-        mxd_reader_fail(reader, key, "\"%s\" must be %s, not \"%.80s\"; did you mean \"%s\"?", key, list, string, near);
+        report(reader, MXD_SEVERITY_ERROR, &place, "%s must be %s, not \"%.80s\"; did you mean \"%s\"?", l.text, list,
+               string, near);
     else
-        mxd_reader_fail(reader, key, "\"%s\" must be %s, not \"%.80s\"", key, list, string);
+        report(reader, MXD_SEVERITY_ERROR, &place, "%s must be %s, not \"%.80s\"", l.text, list, string);
     return false;
+}
+
+bool mxd_read_choice(mxd_reader *reader, const char *key, mxd_need need, const char *const *names, size_t num_names,
+                     int *value)
+{
+    entry *e = ask_needed(reader, key, need);
+    return e && get_choice(reader, e, names, num_names, value);
+}
+
+bool mxd_item_choice(mxd_reader *reader, size_t index, const char *const *names, size_t num_names, int *value)
+{
+    entry *e = item(reader, index);
+    return e && get_choice(reader, e, names, num_names, value);
 }
 
 bool mxd_read_has(mxd_reader *reader, const char *key)

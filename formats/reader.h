@@ -38,6 +38,8 @@ bool mxd_read_name(mxd_reader *reader, const char *key, mxd_need need, const cha
 /* One of names[0..num_names): *value = its index; otherwise the message lists them. */
 bool mxd_read_choice(mxd_reader *reader, const char *key, mxd_need need, const char *const *names, size_t num_names,
                      int *value);
+/* A note value ("1/4", "1/8T", "1/8."): *beats = its length in quarter notes (host/session/tempo.h). */
+bool mxd_read_note_value(mxd_reader *reader, const char *key, mxd_need need, double *beats);
 /* Seconds >= 0, rounded to the nearest frame at sample_rate; at most MXD_MAX_TIME_S. */
 bool mxd_read_time(mxd_reader *reader, const char *key, mxd_need need, uint32_t sample_rate, uint64_t *frames);
 
@@ -61,6 +63,7 @@ mxd_reader *mxd_item_object(mxd_reader *reader, size_t index);
 mxd_reader *mxd_item_array(mxd_reader *reader, size_t index);
 bool mxd_item_number(mxd_reader *reader, size_t index, double min, double max, double *value);
 bool mxd_item_level(mxd_reader *reader, size_t index, double min_db, double max_db, double *value);
+bool mxd_item_choice(mxd_reader *reader, size_t index, const char *const *names, size_t num_names, int *value);
 
 /* Refuses a key by name: if present, an error that says that `what` is not built yet. Returns whether it is there. */
 bool mxd_read_refuse(mxd_reader *reader, const char *key, const char *what);

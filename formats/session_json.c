@@ -12,8 +12,6 @@
 #include <string.h>
 
 static const mxd_planned_key planned_session_keys[] = {
-    {"tempo", "a tempo"},
-    {"tempo_map", "a tempo map"},
     {"markers", "markers"},
     {"groups", "fader groups"},
     {"album", "mastering of an album"},
@@ -352,6 +350,7 @@ static void load_root(mxd_loader *loader, mxd_reader *root)
         session->num_frames == 0)
         mxd_reader_fail(root, "length_s", "\"length_s\" must be longer than 0; leave it out to last until the last "
                                           "tail has rung out");
+    mxd_load_tempo(loader, root);
     load_bus_names(loader, root);
     load_tracks(loader, root);
     load_buses(loader, root);

@@ -1,6 +1,6 @@
 /*
  * The parts of the session parser (session_json.c, session_strip.c,
- * session_place.c, session_clips.c) and what they share while a session loads.
+ * session_place.c, session_clips.c, session_curve.c, session_tempo.c) and what they share while a session loads.
  *
  * A part that is wrong is reported and left in a state that says "unknown", so
  * that mxd_session_validate can go on without telling a mistake twice:
@@ -73,8 +73,22 @@ void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip);
 void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inserts, uint32_t *num_inserts);
 /* Resolves the names of side-chains, when all tracks, buses and deliverables are there. */
 void mxd_load_side_chains(mxd_loader *loader);
+/* What the values of an automation's points may be. */
+typedef struct mxd_point_range {
+    double min, max;
+    bool in_db;         /* exponential curves are straight in gain */
+    bool has_silence;   /* null is taken, and gives -HUGE_VAL */
+    double silence_db;  /* where it has: this and less is silence too */
+} mxd_point_range;
+/* "curve" and "points" of an automation, into its curve, is_level, holds, points and segments. */
+void mxd_load_curve(mxd_loader *loader, mxd_reader *reader, const mxd_point_range *range, mxd_automation *automation);
+/* "automation", if it is there: of a strip, whose sends are known, or (NULL) of a group. */
+void mxd_load_automation(mxd_loader *loader, mxd_reader *reader, const mxd_strip *strip, mxd_automation **list,
+                         uint32_t *num_automation);
 /* The object at "place", if there is one. */
 void mxd_load_place(mxd_loader *loader, mxd_reader *reader, mxd_placement *place);
+/* "tempo", if it is there: before all that may speak of beats. */
+void mxd_load_tempo(mxd_loader *loader, mxd_reader *root);
 /* "clips" and "channels": the source of a track. */
 void mxd_load_clips(mxd_loader *loader, mxd_reader *reader, mxd_track *track);
 void mxd_probe_cache_finish(mxd_probe_cache *cache);

@@ -84,65 +84,6 @@ static void load_sends(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
 
 /* ---- Automation ---------------------------------------------------------- */
 
-/* range: of an insert's parameter; else NULL. */
-static void load_point(mxd_loader *loader, mxd_reader *points, size_t index, const mxd_insert_parameter *range,
-                       mxd_automation *automation)
-{
-    mxd_reader *pair = mxd_item_array(points, index);
-    if (!pair)
-        return;
-    double time_s = 0.0, value = 0.0;
-    bool good = mxd_reader_length(pair) == 2;
-    if (!good) {
-        mxd_reader_fail(pair, NULL, "a point must be [time in seconds, value]");
-    } else {
-        good = mxd_item_number(pair, 0, 0.0, MXD_MAX_TIME_S, &time_s);
-        if (range)
-            good = (range->is_level ? mxd_item_level : mxd_item_number)(pair, 1, range->min, range->max, &value) && good;
-        else if (automation->parameter == MXD_PARAMETER_PAN)
-            good = mxd_item_number(pair, 1, -1.0, 1.0, &value) && good;
-        else /* lower than the lowest level there is silence, so that a fade may run to it */
-            good = mxd_item_level(pair, 1, -1000.0, MXD_MAX_LEVEL_DB, &value) && good;
-        if (!range && automation->parameter != MXD_PARAMETER_PAN && value <= MXD_MIN_LEVEL_DB)
-            value = -HUGE_VAL;
-    }
-    uint64_t frame = (uint64_t)llround(time_s * loader->session->sample_rate);
-    uint32_t count = automation->num_points;
-    if (good && count > 0 && frame <= automation->points[count - 1].frame) {
-        mxd_reader_fail(pair, NULL, "points must ascend in time by a frame or more, but this one, at %.10g s, does not "
-                                    "come after the one before", time_s);
-        good = false;
-    }
-    if (good)
-        automation->points[automation->num_points++] = (mxd_automation_point){.frame = frame, .value = value};
-    mxd_reader_close(pair);
-}
-
-static void load_points(mxd_loader *loader, mxd_reader *reader, const mxd_insert_parameter *range,
-                        mxd_automation *automation)
-{
-    mxd_reader *points = mxd_read_array(reader, "points", MXD_REQUIRED);
-    if (!points)
-        return;
-    size_t count = mxd_reader_length(points);
-    if (count == 0)
-        mxd_reader_fail(reader, "points", "there must be at least one point [time in seconds, value]");
-    automation->points = mxd_loader_alloc(loader, count, sizeof *automation->points);
-    for (size_t i = 0; automation->points && i < count; i++)
-        load_point(loader, points, i, range, automation);
-    mxd_reader_close(points);
-}
-
-static void load_curve(mxd_reader *reader, mxd_automation *automation)
-{
-    static const char *const curves[] = {"linear", "hold"};
-    static const char *const planned_curves[] = {"exponential", "bezier"};
-    int curve = MXD_CURVE_LINEAR;
-    mxd_read_choice_of(reader, "curve", MXD_OPTIONAL, curves, COUNT(curves), planned_curves, COUNT(planned_curves),
-                       &curve);
-    automation->curve = (mxd_curve)curve;
-}
-
 /* Finds the send that an automation's "to" names; false with a problem. */
 static bool find_send(mxd_loader *loader, mxd_reader *reader, const mxd_strip *strip, uint32_t *index)
 {
@@ -159,41 +100,59 @@ static bool find_send(mxd_loader *loader, mxd_reader *reader, const mxd_strip *s
     return false;
 }
 
-static void load_automation_item(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
+/* The parameter's range. */
+static const mxd_point_range *range_of(mxd_parameter parameter)
 {
-    static const char *const parameters[] = {"fader_db", "pan", "send_gain_db"};
-    mxd_automation *automation = &strip->automation[strip->num_automation++];
+    /* Lower than the lowest level there is silence, so that a fade may run to it. */
+    static const mxd_point_range level = {-1000.0, MXD_MAX_LEVEL_DB, true, true, MXD_MIN_LEVEL_DB};
+    static const mxd_point_range pan = {.min = -1.0, .max = 1.0};
+    return parameter == MXD_PARAMETER_PAN || parameter == MXD_PARAMETER_SEND_PAN ? &pan : &level;
+}
+
+static bool is_of_send(const mxd_automation *automation)
+{
+    return automation->parameter == MXD_PARAMETER_SEND || automation->parameter == MXD_PARAMETER_SEND_PAN;
+}
+
+/* strip: whose sends may be named; NULL: a group's, which has its fader alone. */
+static void load_automation_item(mxd_loader *loader, mxd_reader *reader, const mxd_strip *strip, mxd_automation *list,
+                                 uint32_t index)
+{
+    static const char *const parameters[] = {"fader_db", "pan", "send_gain_db", "send_pan"};
+    mxd_automation *automation = &list[index];
     int parameter = MXD_PARAMETER_FADER;
     mxd_loader_origin(loader, reader, &automation->origin);
-    bool known = mxd_read_choice(reader, "parameter", MXD_REQUIRED, parameters, COUNT(parameters), &parameter);
+    bool known = mxd_read_choice(reader, "parameter", MXD_REQUIRED, parameters, strip ? COUNT(parameters) : 1, &parameter);
     automation->parameter = (mxd_parameter)parameter;
-    if (known && parameter == MXD_PARAMETER_SEND)
+    if (known && is_of_send(automation))
         known = find_send(loader, reader, strip, &automation->send);
-    else if (mxd_read_has(reader, "to") && known)
-        mxd_reader_fail(reader, "to", "\"to\" has a meaning for \"send_gain_db\" only");
-    load_curve(reader, automation);
+    else if (strip && mxd_read_has(reader, "to") && known)
+        mxd_reader_fail(reader, "to", "\"to\" has a meaning for \"send_gain_db\" and \"send_pan\" only");
     if (known || mxd_read_type(reader, "points") != MXD_JSON_ARRAY)
-        load_points(loader, reader, NULL, automation);
-    for (uint32_t i = 0; known && i + 1 < strip->num_automation; i++)
-        if (strip->automation[i].num_points > 0 && strip->automation[i].parameter == automation->parameter &&
-            (parameter != MXD_PARAMETER_SEND || strip->automation[i].send == automation->send))
+        mxd_load_curve(loader, reader, range_of(automation->parameter), automation);
+    else
+        mxd_read_has(reader, "curve");
+    for (uint32_t i = 0; known && i < index; i++)
+        if (list[i].num_points > 0 && list[i].parameter == automation->parameter &&
+            (!is_of_send(automation) || list[i].send == automation->send))
             mxd_reader_fail(reader, "parameter", "\"%s\" is automated twice; put all points in one",
                             parameters[parameter]);
     if (!known)
         automation->num_points = 0; /* says that the parameter is not to be relied on */
 }
 
-static void load_automation(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
+void mxd_load_automation(mxd_loader *loader, mxd_reader *reader, const mxd_strip *strip, mxd_automation **list,
+                         uint32_t *num_automation)
 {
     mxd_reader *array = mxd_read_array(reader, "automation", MXD_OPTIONAL);
     if (!array)
         return;
     size_t count = mxd_reader_length(array);
-    strip->automation = mxd_loader_alloc(loader, count, sizeof *strip->automation);
-    for (size_t i = 0; strip->automation && i < count; i++) {
+    *list = mxd_loader_alloc(loader, count, sizeof **list);
+    for (size_t i = 0; *list && i < count; i++) {
         mxd_reader *object = mxd_item_object(array, i);
         if (object)
-            load_automation_item(loader, object, strip);
+            load_automation_item(loader, object, strip, *list, (*num_automation)++);
         mxd_reader_close(object);
     }
     mxd_reader_close(array);
@@ -234,15 +193,19 @@ static void load_insert_automation_item(mxd_loader *loader, mxd_reader *reader, 
     mxd_loader_origin(loader, reader, &automation->origin);
     const mxd_insert_parameter *range = mxd_read_name(reader, "parameter", MXD_REQUIRED, &path)
                                             ? find_parameter(insert, path, &automation->value) : NULL;
-    load_curve(reader, automation);
     if (path && range && range->is_fixed)
         mxd_reader_fail(reader, "parameter", "\"%s\" cannot move: the insert is built by it", path);
     else if (path && !range)
         fail_parameter(reader, insert->effect, path);
-    if (range && !range->is_fixed)
-        load_points(loader, reader, range, automation);
-    else
+    if (range && !range->is_fixed) {
+        size_t length = strlen(range->key);
+        bool in_db = length > 3 && strcmp(range->key + length - 3, "_db") == 0;
+        mxd_load_curve(loader, reader, &(mxd_point_range){range->min, range->max, in_db, range->is_level, -HUGE_VAL},
+                       automation);
+    } else {
+        mxd_read_has(reader, "curve");
         mxd_read_has(reader, "points");
+    }
     for (uint32_t i = 0; range && i < insert->num_automation; i++)
         if (insert->automation[i].value == automation->value)
             mxd_reader_fail(reader, "parameter", "\"%s\" is automated twice; put all points in one", path);
@@ -251,6 +214,7 @@ static void load_insert_automation_item(mxd_loader *loader, mxd_reader *reader, 
         return;
     }
     free(automation->points);
+    free(automation->segments);
     free(automation->origin.path);
     *automation = (mxd_automation){0};
 }
@@ -328,7 +292,8 @@ void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inser
 {
     const mxd_effect_context context = {.sample_rate = loader->session->sample_rate,
                                         .folder = loader->session->folder,
-                                        .responses = loader->responses};
+                                        .responses = loader->responses,
+                                        .session = loader->session};
     mxd_reader *array = mxd_read_array(reader, "inserts", MXD_OPTIONAL);
     if (!array)
         return;
@@ -352,7 +317,7 @@ void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
     mxd_read_bool(reader, "solo", MXD_OPTIONAL, &strip->solo);
     mxd_load_inserts(loader, reader, &strip->inserts, &strip->num_inserts);
     load_sends(loader, reader, strip);
-    load_automation(loader, reader, strip);
+    mxd_load_automation(loader, reader, strip, &strip->automation, &strip->num_automation);
     strip->output = -1;
     if (mxd_read_has(reader, "output")) {
         strip->output = mxd_read_bus(loader, reader, "output", MXD_REQUIRED);

@@ -53,6 +53,7 @@ def full():
         "title": "Everything",
         "sample_rate": 48000,
         "length_s": 2.5,
+        "tempo": [[0, 90], [1, 120.5, "linear"], [2, 60, "hold"]],
         "tracks": [
             {"name": "Still", "channels": 2,
              "clips": [{"file": "mono.wav", "start_s": 0.5, "offset_s": 0.1, "length_s": 0.2, "gain_db": None,
@@ -62,7 +63,9 @@ def full():
              "inserts": [eq, response], "fader_db": -4, "mute": False, "solo": True,
              "sends": [{"to": "Hall", "gain_db": -12, "tap": "pre-fader"}, {"to": "Drums"}],
              "automation": [
-                 {"parameter": "fader_db", "points": [[0, None], [1.5, -144], [2, 6]], "curve": "linear"},
+                 {"parameter": "fader_db", "curve": "linear",
+                  "points": [[0, None], [1.5, -144, "hold"], [2, 6, {"curve": "bezier", "out": [0.2, 3]}],
+                             [3, 0, {"curve": "exponential", "in": [-0.5, 0]}], [4, 2]]},
                  {"parameter": "send_gain_db", "to": "Hall", "points": [[0, -6]], "curve": "hold"}],
              "place": {"objects": [{"azimuth_deg": 20, "elevation_deg": -10, "distance": 1.0}, {"azimuth_deg": -20}]}},
             {"name": "Moving", "clips": [{"file": "mono.wav"}],
@@ -103,6 +106,7 @@ def variations():
     session = minimal()
     session["tracks"][0]["clips"] = []
     session["length_s"] = 1
+    session["tempo"] = 133.3
     session["sample_rate"] = 44100.0
     session["deliverables"] = [{"file": "a.FLAC", "layout": "stereo"}, {"file": "b", "layout": "4+7+0", "format": "wav"}]
     yield "no clips, whole number with a point, formats", session
@@ -129,7 +133,9 @@ WRONG = [
     (("sample_rate",), 384001), (("sample_rate",), 44100.5), (("sample_rate",), "48000"), (("sample_rate",), ...),
     (("length_s",), 0), (("length_s",), -1), (("length_s",), 1e9), (("tracks",), []), (("tracks",), {}), (("tracks",), ...),
     (("tracks", 1), 5), (("buses",), {}), (("buses",), None), (("deliverables",), []), (("deliverables",), ...),
-    (("tempo",), 120), (("markers",), []), (("$schema",), 1),
+    (("tempo",), 0.5), (("tempo",), "120"), (("tempo",), []),
+    (("tempo", 0), 90), (("tempo", 0), [0]), (("tempo", 0), [-1, 90]), (("tempo", 0), [0, 1001]),
+    (("tempo", 1), [1, 120, "ramp"]), (("tempo", 1), [1, 120, "linear", 0]), (("markers",), []), (("$schema",), 1),
     (TRACK + ("name",), ""), (TRACK + ("name",), "a\nb"), (TRACK + ("name",), ...), (TRACK + ("name",), 1),
     (TRACK + ("channels",), 0), (TRACK + ("channels",), 65), (TRACK + ("channels",), 1.5), (TRACK + ("clips",), ...),
     (TRACK + ("clips",), None), (TRACK + ("fader_db",), 49), (TRACK + ("fader_db",), -145), (TRACK + ("fader_db",), "0"),
@@ -145,7 +151,10 @@ WRONG = [
     (TRACK + ("automation", 0, "points", 0), [0]), (TRACK + ("automation", 0, "points", 0), [0, 0, 0]),
     (TRACK + ("automation", 0, "points", 0), [-1, 0]), (TRACK + ("automation", 0, "points", 0), [0, 49]),
     (TRACK + ("automation", 0, "points", 0), [0, "a"]), (TRACK + ("automation", 0, "to"), "Hall"),
-    (TRACK + ("automation", 0, "curve"), "bezier"), (TRACK + ("automation", 1, "to"), ...),
+    (TRACK + ("automation", 0, "curve"), "spline"), (TRACK + ("automation", 0, "points", 1), [1.5, 0, "spline"]),
+    (TRACK + ("automation", 0, "points", 2, 2, "out"), [-0.1, 0]), (TRACK + ("automation", 0, "points", 2, 2, "out"), [0.1]),
+    (TRACK + ("automation", 0, "points", 3, 2, "in"), [0.1, 0]), (TRACK + ("automation", 0, "points", 3, 2, "in"), "flat"),
+    (TRACK + ("automation", 0, "points", 2), [2, 6, "bezier", "bezier"]), (TRACK + ("automation", 1, "to"), ...),
     (("tracks", 2, "automation", 0, "points", 0), [0, -1.1]), (("tracks", 2, "automation", 0, "points", 0), [0, None]),
     (PLACE, {}), (PLACE, 3), (PLACE, {"pan": 0, "bed": "stereo"}), (PLACE, {"objects": []}), (PLACE, {"ambisonics": {}}),
     (PLACE + ("objects", 0), {}), (PLACE + ("objects", 0, "azimuth_deg"), 3601), (PLACE + ("objects", 0, "elevation_deg"), 91),
@@ -205,6 +214,10 @@ def objects(instance, schema=None, path=()):
         yield path, instance, schema
         for key, value in instance.items():
             yield from objects(value, schema["properties"][key], path + (key,))
+    elif isinstance(instance, list) and "prefixItems" in schema:
+        for index, (value, item) in enumerate(zip(instance, schema["prefixItems"])):
+            if isinstance(item, dict):
+                yield from objects(value, item, path + (index,))
     elif isinstance(instance, list) and "items" in schema:
         for index, value in enumerate(instance):
             yield from objects(value, schema["items"], path + (index,))
@@ -221,6 +234,7 @@ def all_object_schemas(schema=SCHEMA, seen=None):
     children = list(schema.get("properties", {}).values())
     if "items" in schema:
         children.append(schema["items"])
+    children += schema.get("prefixItems", [])
     if "properties" not in schema:  # else oneOf says which keys go together
         children += schema.get("oneOf", [])
     for child in children:

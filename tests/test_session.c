@@ -83,9 +83,9 @@ static void test_values(void **state)
         {.more = "\"title\": @1[],", .problems = {{1, "/title", "\"title\" must be a string, not an array"}}},
         {.more = "@1\"a/~b\": 1,",
          .problems = {{1, "/a~1~0b", "unknown key \"a/~b\"; here it could be *\"deliverables\""}}},
-        {.more = "@1\"tempo\": 120, @2\"markers\": [],",
-         .problems = {{1, "/tempo", "\"tempo\": a tempo is not built yet"},
-                      {2, "/markers", "\"markers\": markers is not built yet"}}},
+        {.more = "@1\"album\": {}, @2\"screen\": {},",
+         .problems = {{1, "/album", "\"album\": mastering of an album is not built yet"},
+                      {2, "/screen", "\"screen\": a reproduction screen is not built yet"}}},
         {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], @1\"fadr_db\": 0, \"mute\": @2\"no\",\n"
                    "\t\"solo\": @3null, @4\"polarity\": true}",
          .problems = {{1, "/tracks/0/fadr_db", "unknown key \"fadr_db\"; did you mean \"fader_db\"?"},
@@ -234,17 +234,17 @@ static void test_automation(void **state)
 {
     static const bad_session cases[] = {
         {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], \"automation\": [\n"
-                   "{\"parameter\": \"fader_db\", \"points\": [[0, 0], @1[0, 1], @2[1], [2, @349]], \"curve\": @4\"bezier\"},\n"
+                   "{\"parameter\": \"fader_db\", \"points\": [[0, 0], @1[0, 1], @2[1], [2, @349]], \"curve\": @4\"spline\"},\n"
                    "{\"parameter\": \"pan\", \"points\": [[0, @5null]]}, {\"parameter\": \"pan\", \"points\": @6[]},\n"
                    "{\"parameter\": @7\"fader\", \"points\": [[0, 0]]}]}",
          .problems = {{1, "/tracks/0/automation/0/points/1", "points must ascend in time by a frame or more, *"},
-                      {2, "/tracks/0/automation/0/points/2", "a point must be [time in seconds, value]"},
+                      {2, "/tracks/0/automation/0/points/2", "a point must be [time in seconds, value], and perhaps a curve"},
                       {3, "/tracks/0/automation/0/points/3/1", "this item is 49, but must be from -1000 to 48"},
-                      {4, "/tracks/0/automation/0/curve", "\"curve\": \"bezier\" is not built yet"},
+                      {4, "/tracks/0/automation/0/curve", "\"curve\" must be \"linear\", \"hold\", \"exponential\" or \"bezier\", not \"spline\""},
                       {5, "/tracks/0/automation/1/points/0/1", "this item must be a number, not null"},
                       {6, "/tracks/0/automation/2/points", "there must be at least one point [time in seconds, value]"},
                       {7, "/tracks/0/automation/3/parameter",
-                       "\"parameter\" must be \"fader_db\", \"pan\" or \"send_gain_db\", not \"fader\"; did you mean \"fader_db\"?"}}},
+                       "\"parameter\" must be \"fader_db\", \"pan\", \"send_gain_db\" or \"send_pan\", not \"fader\"; did you mean \"fader_db\"?"}}},
         {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], \"automation\": [\n"
                    "{\"parameter\": \"send_gain_db\", \"to\": @1\"B\", \"points\": [[0, 0]]},\n"
                    "@2{\"parameter\": \"send_gain_db\", \"points\": [[0, 0]]},\n"
@@ -255,7 +255,7 @@ static void test_automation(void **state)
          .buses = "{\"name\": \"B\", \"channels\": 2}",
          .problems = {{1, "/tracks/0/automation/0/to", "there is no send to \"B\" here that could be automated"},
                       {2, "/tracks/0/automation/1", "\"to\" is missing"},
-                      {3, "/tracks/0/automation/2/to", "\"to\" has a meaning for \"send_gain_db\" only"},
+                      {3, "/tracks/0/automation/2/to", "\"to\" has a meaning for \"send_gain_db\" and \"send_pan\" only"},
                       {4, "/tracks/0/automation/3/parameter", "\"fader_db\" is automated twice; put all points in one"},
                       {5, "/tracks/1/automation/0", "\"pan\" is automated, but \"U\" is not placed by pan"}}},
     };

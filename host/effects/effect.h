@@ -27,6 +27,7 @@ typedef struct mxd_effect_context {
     uint32_t sample_rate;
     const char *folder;       /* paths in the session are relative to it */
     struct mxd_response_library *responses; /* shared by the inserts of a session; may be NULL */
+    const struct mxd_session *session; /* its rate and tempo (session/tempo.h) are known, nothing else yet */
 } mxd_effect_context;
 
 typedef struct mxd_effect {

@@ -61,12 +61,12 @@ void mxd_block_arrays_destroy(struct mxd_block_arrays *arrays)
 static bool can_jump(const mxd_route *route)
 {
     for (uint32_t i = 0; i < 2; i++)
-        if (route->levels[i] && route->levels[i]->curve == MXD_CURVE_HOLD)
+        if (route->levels[i] && mxd_automation_can_jump(route->levels[i]))
             return true;
     for (uint32_t i = 0; route->kind == MXD_ROUTE_MAPPED && i < route->insert->num_automation; i++)
-        if (route->insert->automation[i].curve == MXD_CURVE_HOLD)
+        if (mxd_automation_can_jump(&route->insert->automation[i]))
             return true;
-    return route->kind == MXD_ROUTE_PAN && route->pan->curve == MXD_CURVE_HOLD;
+    return route->kind == MXD_ROUTE_PAN && mxd_automation_can_jump(route->pan);
 }
 
 /* Most points that one of the route's curves takes in a block. */

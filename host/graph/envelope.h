@@ -12,8 +12,15 @@
 
 #include "../session/session.h"
 
-/* A level in dB moves on a grid of 64 frames: at 60 dB in 10 ms the chord's error is still below 0.1 dB. */
+/*
+ * Levels and pans move on a grid of 64 frames, and on a power of two below it (down to every frame) where a chord of 64
+ * would span more than MXD_CHORD_DB or MXD_CHORD_PAN. A chord that spans D nepers errs by D^2 / 8 of the gain at most, and
+ * a row of them gives sidebands of D^2 / 40: an eighth of a dB is 91 dB, and 105 dB, below the signal.
+ */
 #define MXD_LEVEL_GRID 64u
+#define MXD_CHORD_DB 0.125
+/* A pan of 1/64 turns the sine/cosine law by 0.0123 rad, as little as an eighth of a dB is in nepers. */
+#define MXD_CHORD_PAN (1.0 / 64)
 /* Objects move on a grid of 512 frames, about 10 ms: the update rate of ADM metadata. */
 #define MXD_POSITION_GRID 512u
 
@@ -24,11 +31,14 @@
 double mxd_gain_of_db(double db);
 
 /*
- * The automation's value at a frame. before: its limit from the left (differs at
- * the jumps of a hold curve). Levels that move to or from silence do so from
- * MXD_SILENCE_DB.
+ * The automation's value at a frame; a Bezier curve's is solved to 1e-12 of its length. before: its limit from the left
+ * (differs at the jumps of a hold curve). Levels that move to or from silence do so from MXD_SILENCE_DB, exponential
+ * ones from gain 0.
  */
 double mxd_automation_value(const mxd_automation *automation, uint64_t frame, bool before);
+
+/* Whether the value can differ on the two sides of a frame. */
+bool mxd_automation_can_jump(const mxd_automation *automation);
 
 /* The first frame after `frame` at which the automation may bend; UINT64_MAX = none. */
 uint64_t mxd_automation_next(const mxd_automation *automation, uint64_t frame);

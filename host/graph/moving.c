@@ -5,6 +5,7 @@
  */
 #include "moving.h"
 
+#include "../session/tempo.h"
 #include "envelope.h"
 
 #include <string.h>
@@ -54,10 +55,10 @@ static double cycles_at(const mxd_session *session, mxd_row_operation *row, uint
     return row->rate_hz(row->insert->params, row->insert->params) / session->sample_rate * (double)frame;
 }
 
-/* Without a tempo of its own a session has 120 beats a minute. */
 static void set_moment(const mxd_session *session, uint64_t frame, mxd_moment *moment)
 {
-    *moment = (mxd_moment){.frame = frame, .bpm = 120.0, .beats = 2.0 * (double)frame / session->sample_rate};
+    *moment = (mxd_moment){.frame = frame, .bpm = mxd_tempo_bpm(session, frame),
+                           .beats = mxd_tempo_beats(session, frame)};
 }
 
 void mxd_row_points(const mxd_session *session, mxd_operation *operation, uint64_t first_frame, uint32_t num_frames,

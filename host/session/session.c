@@ -25,6 +25,7 @@ static void free_automation(mxd_automation *automation, uint32_t num_automation)
 {
     for (uint32_t i = 0; i < num_automation; i++) {
         free(automation[i].points);
+        free(automation[i].segments);
         free(automation[i].origin.path);
     }
     free(automation);
@@ -81,6 +82,7 @@ void mxd_session_destroy(mxd_session *session)
         free_inserts(session->deliverables[i].inserts, session->deliverables[i].num_inserts);
         free(session->deliverables[i].origin.path);
     }
+    free(session->tempo);
     free(session->tracks);
     free(session->buses);
     free(session->deliverables);

@@ -70,13 +70,17 @@ typedef struct mxd_send {
 typedef enum mxd_parameter {
     MXD_PARAMETER_FADER,
     MXD_PARAMETER_PAN,
-    MXD_PARAMETER_SEND,
+    MXD_PARAMETER_SEND,       /* a send's gain */
+    MXD_PARAMETER_SEND_PAN,
     MXD_PARAMETER_INSERT      /* one of an insert's values */
 } mxd_parameter;
 
+/* The way from a point of value a to the next, of value b; x goes from 0 to 1 between them in time. */
 typedef enum mxd_curve {
-    MXD_CURVE_LINEAR,         /* straight in the parameter's own unit (dB for levels) */
-    MXD_CURVE_HOLD            /* each value until the next point */
+    MXD_CURVE_LINEAR,         /* a + (b - a) x in the parameter's own unit (dB for levels) */
+    MXD_CURVE_HOLD,           /* a until the next point */
+    MXD_CURVE_EXPONENTIAL,    /* a (b / a)^x, a and b > 0; of levels in dB: straight in gain */
+    MXD_CURVE_BEZIER          /* cubic Bezier curve in time and value, by handles (mxd_segment) */
 } mxd_curve;
 
 typedef struct mxd_automation_point {
@@ -84,16 +88,27 @@ typedef struct mxd_automation_point {
     double value;             /* dB or pan position; -HUGE_VAL dB = silence */
 } mxd_automation_point;
 
+/* The way from one point to the next where it is not the automation's usual one. */
+typedef struct mxd_segment {
+    mxd_curve curve;
+    /* BEZIER: the inner control points, from the segment's first point on and from its last one back. */
+    double out_frames, out_value; /* 0 <= out_frames <= the segment's length */
+    double in_frames, in_value;   /* 0 >= in_frames >= -the segment's length: time only ever goes forward */
+} mxd_segment;
+
 /*
  * One parameter over time: the first value before the first point, the last one
  * after the last. Replaces the static value. Points ascend strictly in time.
  */
 typedef struct mxd_automation {
     mxd_parameter parameter;
-    uint32_t send;            /* for MXD_PARAMETER_SEND: index into the strip's sends */
+    uint32_t send;            /* for MXD_PARAMETER_SEND and SEND_PAN: index into the strip's sends */
     uint32_t value;           /* for MXD_PARAMETER_INSERT: index into the insert's values */
     mxd_curve curve;
+    bool is_level;            /* in dB */
+    bool holds;               /* a segment holds: there may be jumps, whatever curve says */
     mxd_automation_point *points;
+    mxd_segment *segments;    /* num_points, the last without meaning; NULL = all by curve, beziers with handles of a third of the segment's length and no value: an S */
     uint32_t num_points;      /* >= 1 */
     mxd_origin origin;
 } mxd_automation;
@@ -184,12 +199,22 @@ typedef struct mxd_deliverable {
     mxd_origin origin;
 } mxd_deliverable;
 
+/* The tempo from a frame on. */
+typedef struct mxd_tempo_point {
+    uint64_t frame;
+    double bpm;                   /* beats (quarter notes) a minute */
+    bool ramp;                    /* moves linearly in time to the next point's; else holds until there */
+    double beats;                 /* from frame 0 to here; set by mxd_tempo_accumulate */
+} mxd_tempo_point;
+
 struct mxd_session {
     char *file;                   /* the session file, as given */
     char *folder;                 /* its folder, "." where it has none */
     char *title;                  /* never NULL; may be "" */
     uint32_t sample_rate;         /* Hz, 8000..384000 */
     uint64_t num_frames;          /* length_s; 0 = until the last tail has rung out */
+    mxd_tempo_point *tempo;       /* ascending in time (tempo.h) */
+    uint32_t num_tempo_points;    /* 0 = 120 beats a minute */
     mxd_track *tracks;
     uint32_t num_tracks;
     mxd_bus *buses;
