@@ -441,7 +441,7 @@ static mxd_problems *fail_to_run(const char *uri)
     assert_non_null(hosted);
     assert_int_equal(process(hosted, 48000, 0, 1024, NULL), MXD_OK);
     inputs[1][1024 + 3 * 1024 + 5] = 1.0f;
-    assert_int_equal(process(hosted, 48000 + 1024, 1024, 6000, NULL), MXD_ERROR_INVALID);
+    assert_int_equal(process(hosted, 48000 + 1024, 1024, 6000, NULL), MXD_ERROR_PLUGIN);
     fill_inputs();
     mxd_hosted_destroy(hosted);
     mxd_lv2_plugin_destroy(plugin);
@@ -475,7 +475,7 @@ static void test_no_program(void **state)
     EXPECT(problems, "MXD_LV2_HOST", "/nowhere/host");
     problems = mxd_problems_create();
     setenv("MXD_LV2_HOST", "/bin/true", 1); /* a program, but another one */
-    assert_int_equal(mxd_lv2_find(&choice, &the_place, problems, &plugin), MXD_ERROR_INVALID);
+    assert_int_equal(mxd_lv2_find(&choice, &the_place, problems, &plugin), MXD_ERROR_PLUGIN);
     EXPECT(problems, "exit code 0");
     problems = mxd_problems_create();
     unsetenv("MXD_LV2_HOST");

@@ -29,13 +29,13 @@ static float values[MAX_RUNS];
 static mxd_hosted *create(double semitones, bool preserve_formants, bool automated, uint32_t num_inputs)
 {
     const uint32_t index = 0;
-    const mxd_pitch_params params = {semitones, preserve_formants};
+    const mxd_pitch_params params = {.semitones = semitones, .preserve_formants = preserve_formants};
     const mxd_hosted_setup setup = {.sample_rate = RATE, .num_inputs = num_inputs, .block_frames = NUM_FRAMES,
                                     .automated = &index, .num_automated = automated};
     mxd_hosted *hosted;
     assert_int_equal(mxd_pitch_create(&params, &setup, NULL, &hosted), MXD_OK);
-    uint32_t latency;
-    assert_int_equal(mxd_pitch_latency(RATE, &latency), MXD_OK);
+    uint32_t latency, tail;
+    assert_int_equal(mxd_pitch_latency(RATE, &latency, &tail), MXD_OK);
     assert_int_equal(mxd_hosted_latency_frames(hosted), latency);
     return hosted;
 }

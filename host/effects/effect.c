@@ -6,12 +6,14 @@
 static const mxd_effect *const effects[] = {
     &mxd_effect_eq,
     &mxd_effect_convolver,
+    &mxd_effect_lv2,
+    &mxd_effect_pitch,
 };
 
 static const char *const planned[] = {
     "compressor", "expander", "gate", "de-esser", "multiband", "transient", "saturator", "delay",
     "chorus", "flanger", "phaser", "tremolo", "auto-pan", "width", "rotate", "gain",
-    "polarity", "trim", "dc-block", "pitch", "reverb", "lv2", "limiter", "match",
+    "polarity", "trim", "dc-block", "reverb", "limiter", "match",
 };
 
 const mxd_effect *mxd_effect_get(uint32_t index)

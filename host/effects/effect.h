@@ -85,6 +85,8 @@ typedef struct mxd_effect {
 /* The inserts themselves, each in the file of its name. */
 extern const mxd_effect mxd_effect_eq;
 extern const mxd_effect mxd_effect_convolver;
+extern const mxd_effect mxd_effect_lv2;
+extern const mxd_effect mxd_effect_pitch;
 
 /* The effect of that type, or NULL. */
 const mxd_effect *mxd_effect_find(const char *type);

@@ -11,6 +11,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where the next output, edge and point of the block's mixes go. */
+typedef struct cursor {
+    mxd_mix_output *outputs;
+    mxd_mix_edge *edges;
+    mxd_gain_point *points;
+} cursor;
+
+/* Where the next row and the next input of a row go. */
+typedef struct row_cursor {
+    uint32_t row;
+    uint32_t input;
+    double *points;
+} row_cursor;
+
+/* A block that comes in parts: where the next one begins. */
+typedef struct part_cursor {
+    uint64_t first_frame;
+    uint32_t num_frames;
+    uint32_t step;
+    cursor mixes;
+    row_cursor rows;
+    float *outputs;             /* the caller's */
+    bool *stem_sounds;
+} part_cursor;
+
 /* Everything that a block's description points to, sized for the worst block. */
 struct mxd_block_arrays {
     uint32_t block_frames;
@@ -30,6 +55,7 @@ struct mxd_block_arrays {
     mxd_mix_edge *slots;        /* [route][output] of one mix; num_points 0 = no edge */
     double *gains;              /* [point][output] of one route */
     uint32_t *frames;           /* [point] of one route */
+    part_cursor next;
     uint64_t bytes;
     bool counting;              /* bytes are wanted, nothing else */
 };
@@ -105,7 +131,7 @@ typedef struct sizes {
     uint64_t most_points;  /* of one route */
     uint64_t most_gains;   /* of one route: points x outputs */
     uint64_t most_slots;   /* of one mix: routes x outputs */
-    uint64_t rows, inputs, values, outputs, edges, points, downloads;
+    uint64_t rows, inputs, values, outputs, edges, points, uploads, downloads;
 } sizes;
 
 static uint64_t max_of(uint64_t a, uint64_t b)
@@ -140,7 +166,9 @@ static sizes measure_graph(const mxd_graph *graph, uint32_t block_frames)
         if (mxd_row_moves(&graph->operations[i].row))
             size.values += (uint64_t)mxd_value_points(block_frames) * graph->operations[i].row.num_values;
     }
-    size.downloads = mxd_graph_output_lanes(graph);
+    /* In the worst part: the sources or what hosted inserts wrote; what these read or the outputs. */
+    size.uploads = max_of(graph->num_source_lanes, graph->num_hosted_lanes);
+    size.downloads = max_of(mxd_graph_output_lanes(graph), graph->num_hosted_lanes);
     return size;
 }
 
@@ -156,7 +184,7 @@ static void *take(struct mxd_block_arrays *a, uint64_t count, size_t size)
 static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const sizes *size)
 {
     a->limits = take(a, graph->num_steps, sizeof *a->limits);
-    a->uploads = take(a, graph->num_source_lanes, sizeof *a->uploads);
+    a->uploads = take(a, size->uploads, sizeof *a->uploads);
     a->downloads = take(a, size->downloads, sizeof *a->downloads);
     a->runs = take(a, graph->num_steps, sizeof *a->runs);
     a->mixes = take(a, graph->num_steps, sizeof *a->mixes);
@@ -414,13 +442,6 @@ static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, 
                                : add_end(a, route, block, frame, num_outputs, num_points);
 }
 
-/* Where the next output, edge and point of the block's mixes go. */
-typedef struct cursor {
-    mxd_mix_output *outputs;
-    mxd_mix_edge *edges;
-    mxd_gain_point *points;
-} cursor;
-
 /* Copies one output's curve out of a->gains, as an edge of the mix that began at `begin`. */
 static mxd_mix_edge keep_curve(const struct mxd_block_arrays *a, const cursor *begin, cursor *next, uint32_t output,
                                uint32_t num_outputs, uint32_t num_points)
@@ -507,13 +528,6 @@ static void list_mix_run(mxd_graph *graph, uint32_t index, uint64_t first_frame,
     a->runs[block->num_runs++] = (mxd_step_run){.step = step->backend_step, .mix = &a->mixes[index]};
 }
 
-/* Where the next row and the next input of a row go. */
-typedef struct row_cursor {
-    uint32_t row;
-    uint32_t input;
-    double *points;
-} row_cursor;
-
 /* Lists the active rows of an eq or convolve step, or of another kernel's. */
 static void list_row_run(mxd_graph *graph, const mxd_step *step, uint64_t first_frame, row_cursor *next,
                          mxd_block *block)
@@ -547,24 +561,46 @@ static void list_row_run(mxd_graph *graph, const mxd_step *step, uint64_t first_
         };
 }
 
-static void list_runs(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, mxd_block *block)
+/* Downloads what the hosted inserts of a step read; whether any runs. */
+static bool list_host_downloads(mxd_graph *graph, const mxd_step *step, mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
-    cursor next = {.outputs = a->outputs, .edges = a->edges, .points = a->points};
-    row_cursor next_row = {.points = a->value_points};
-    block->runs = a->runs;
-    for (uint32_t i = 0; i < graph->num_steps; i++) {
-        if (graph->steps[i].kind == MXD_OPERATION_MIX)
-            list_mix_run(graph, i, first_frame, num_frames, &next, block);
-        else
-            list_row_run(graph, &graph->steps[i], first_frame, &next_row, block);
+    bool any = false;
+    for (uint32_t i = 0; i < step->num_operations; i++) {
+        mxd_operation *operation = &graph->operations[step->operations[i]];
+        const mxd_row_operation *row = &operation->row;
+        operation->host.runs = graph->chains[operation->chain].active;
+        operation->host.restart = graph->chains[operation->chain].restart;
+        any |= operation->host.runs;
+        for (uint32_t j = 0; j < row->num_inputs && operation->host.runs; j++)
+            a->downloads[block->num_downloads++] = (mxd_download){
+                .lane = graph->lanes[row->lanes[j]].physical, .frames = operation->host.inputs[j]};
+    }
+    return any;
+}
+
+/* Uploads what the hosted inserts of the step before wrote. */
+static void list_host_uploads(mxd_graph *graph, const mxd_step *step, mxd_block *block)
+{
+    struct mxd_block_arrays *a = graph->arrays;
+    for (uint32_t i = 0; i < step->num_operations; i++) {
+        mxd_operation *operation = &graph->operations[step->operations[i]];
+        const mxd_row_operation *row = &operation->row;
+        for (uint32_t j = 0; j < row->num_outputs && operation->host.runs; j++)
+            a->uploads[block->num_uploads++] = (mxd_upload){
+                .lane = graph->lanes[row->lanes[row->num_inputs + j]].physical,
+                .frames = operation->host.outputs[j],
+                .format = MXD_SAMPLES_F32,
+                .num_channels = 1,
+                .gain = 1.0,
+            };
+        operation->host.runs = false;
     }
 }
 
 static void list_downloads(mxd_graph *graph, uint32_t num_frames, float *outputs, mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
-    block->downloads = a->downloads;
     for (uint32_t i = 0; i < graph->num_outputs; i++) {
         const mxd_output *output = &graph->outputs[i];
         bool sounds = output->chain == MXD_NO_INDEX ? mix_runs(graph, &graph->mixes[output->mix])
@@ -593,13 +629,50 @@ static void list_stem_downloads(mxd_graph *graph, float *outputs, bool *stem_sou
     }
 }
 
+/* Lists what runs up to the next hosted inserts, or to the end. */
+static void list_part(mxd_graph *graph, mxd_block *block)
+{
+    struct mxd_block_arrays *a = graph->arrays;
+    part_cursor *next = &a->next;
+    block->runs = a->runs;
+    block->downloads = a->downloads;
+    while (next->step < graph->num_steps) {
+        const uint32_t index = next->step++;
+        const mxd_step *step = &graph->steps[index];
+        if (step->kind == MXD_OPERATION_HOST) {
+            if ((block->more = list_host_downloads(graph, step, block)))
+                return;
+        } else if (step->kind == MXD_OPERATION_MIX)
+            list_mix_run(graph, index, next->first_frame, next->num_frames, &next->mixes, block);
+        else
+            list_row_run(graph, step, next->first_frame, &next->rows, block);
+    }
+    list_downloads(graph, next->num_frames, next->outputs, block);
+    list_stem_downloads(graph, next->outputs, next->stem_sounds, block);
+}
+
 void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const mxd_upload *sources,
                      float *outputs, bool *stem_sounds, mxd_block *block)
 {
+    struct mxd_block_arrays *a = graph->arrays;
     *block = (mxd_block){.num_frames = num_frames};
     decide_activity(graph, first_frame, num_frames, sources);
     list_uploads(graph, sources, block);
-    list_runs(graph, first_frame, num_frames, block);
-    list_downloads(graph, num_frames, outputs, block);
-    list_stem_downloads(graph, outputs, stem_sounds, block);
+    a->next = (part_cursor){
+        .first_frame = first_frame,
+        .num_frames = num_frames,
+        .mixes = {.outputs = a->outputs, .edges = a->edges, .points = a->points},
+        .rows = {.points = a->value_points},
+        .outputs = outputs,
+        .stem_sounds = stem_sounds,
+    };
+    list_part(graph, block);
+}
+
+void mxd_graph_next_part(mxd_graph *graph, mxd_block *block)
+{
+    struct mxd_block_arrays *a = graph->arrays;
+    *block = (mxd_block){.num_frames = a->next.num_frames, .uploads = a->uploads};
+    list_host_uploads(graph, &graph->steps[a->next.step - 1], block);
+    list_part(graph, block);
 }

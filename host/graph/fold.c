@@ -205,6 +205,7 @@ static uint32_t find_ranks(mxd_fold_build *b)
                 b->lane_ranks[row->outputs[j]] = rank + (b->source_of[row->outputs[j]] != MXD_NO_INDEX);
             break;
         case MXD_OPERATION_ROW:
+        case MXD_OPERATION_HOST:
             rank = highest_rank(b, operation->row.lanes, operation->row.num_inputs);
             for (uint32_t j = 0; j < operation->row.num_outputs; j++)
                 b->lane_ranks[operation->row.lanes[operation->row.num_inputs + j]] = rank;

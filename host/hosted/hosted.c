@@ -22,7 +22,7 @@ static mxd_result check_outputs(const mxd_hosted *hosted, uint64_t first_frame, 
         while (isfinite(outputs[o][frame]))
             frame++;
         const uint64_t at = first_frame + frame;
-        return mxd_fail(hosted->problems, MXD_ERROR_INVALID, &hosted->setup.place,
+        return mxd_fail(hosted->problems, MXD_ERROR_PLUGIN, &hosted->setup.place,
                         "%s wrote %s at frame %llu (%.3f s) of its output %u: change its parameters or remove it",
                         hosted->name, isnan(outputs[o][frame]) ? "NaN, which is no number," : "infinity",
                         (unsigned long long)at, (double)at / hosted->setup.sample_rate, (unsigned)o + 1);

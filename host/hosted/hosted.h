@@ -52,7 +52,7 @@ static inline uint32_t mxd_hosted_num_runs(uint32_t num_automated, uint32_t num_
  * After a call whose num_frames is not a multiple of the run, only
  * mxd_hosted_reset and mxd_hosted_destroy may follow.
  *
- * MXD_ERROR_INVALID with a problem that names insert and frame: a plug-in
+ * MXD_ERROR_PLUGIN with a problem that names insert and frame: a plug-in
  * crashed, ended its process, hung, or wrote what is no number; the insert can
  * then only be destroyed. What outputs hold is then undefined.
  */

@@ -148,7 +148,7 @@ static bool find_again(lv2_insert *insert, mxd_lv2_failure *failure)
     if (!good || (found.num_parameters == insert->plugin->num_parameters &&
                   found.num_inputs == insert->plugin->num_inputs && found.num_outputs == insert->plugin->num_outputs))
         return good;
-    *failure = (mxd_lv2_failure){MXD_ERROR_INVALID, "has changed since the session was read: load it again"};
+    *failure = (mxd_lv2_failure){MXD_ERROR_PLUGIN, "has changed since the session was read: load it again"};
     return false;
 }
 
@@ -177,7 +177,7 @@ static bool open_child(lv2_insert *insert, const float *values, mxd_lv2_failure 
         memcpy(&insert->base.latency_frames, answer, sizeof insert->base.latency_frames);
     if (good && insert->base.latency_frames == UINT32_MAX) {
         good = false;
-        *failure = (mxd_lv2_failure){MXD_ERROR_INVALID, "reports a latency that cannot be"};
+        *failure = (mxd_lv2_failure){MXD_ERROR_PLUGIN, "reports a latency that cannot be"};
     }
     free(answer);
     free(request);
@@ -196,7 +196,7 @@ static void lv2_destroy(mxd_hosted *hosted)
 
 static mxd_result refuse_broken(const lv2_insert *insert)
 {
-    return mxd_fail(insert->base.problems, MXD_ERROR_INVALID, &insert->base.setup.place, "%s has failed before",
+    return mxd_fail(insert->base.problems, MXD_ERROR_PLUGIN, &insert->base.setup.place, "%s has failed before",
                     insert->base.name);
 }
 
@@ -295,7 +295,7 @@ mxd_result mxd_lv2_create(const mxd_lv2_plugin *plugin, const float *values, con
     }
     mxd_fail(problems, failure.result, &setup->place, "%s %s", plugin->name, failure.text);
     lv2_destroy(&insert->base);
-    return failure.result;
+    return failure.result == MXD_ERROR_INVALID ? MXD_ERROR_PLUGIN : failure.result; /* the session was good before */
 }
 
 mxd_result mxd_lv2_learn_latency(const mxd_lv2_plugin *plugin, const float *values, bool automated,

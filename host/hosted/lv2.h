@@ -53,7 +53,7 @@ mxd_result mxd_lv2_learn_latency(const mxd_lv2_plugin *plugin, const float *valu
 
 /*
  * Starts an insert. values: one a parameter; those automated hold until the
- * first block. MXD_ERROR_INVALID with a problem at setup->place where the
+ * first block. MXD_ERROR_PLUGIN with a problem at setup->place where the
  * plug-in cannot be started. The plug-in must outlive the insert.
  */
 mxd_result mxd_lv2_create(const mxd_lv2_plugin *plugin, const float *values, const mxd_hosted_setup *setup,

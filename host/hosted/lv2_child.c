@@ -217,15 +217,15 @@ static bool fail_ended(mxd_lv2_child *child, mxd_lv2_failure *failure)
     if (*words)
         snprintf(said, sizeof said, "; the last that it printed: \"%s\"", words);
     if (pid < 0) /* whoever uses the library reaps all its children */
-        return fail(failure, MXD_ERROR_INVALID, "ended its process%s", said);
+        return fail(failure, MXD_ERROR_PLUGIN, "ended its process%s", said);
     if (WIFSIGNALED(status))
-        return fail(failure, MXD_ERROR_INVALID, "crashed (%s)%s", strsignal(WTERMSIG(status)), said);
-    return fail(failure, MXD_ERROR_INVALID, "ended its process with exit code %d%s", WEXITSTATUS(status), said);
+        return fail(failure, MXD_ERROR_PLUGIN, "crashed (%s)%s", strsignal(WTERMSIG(status)), said);
+    return fail(failure, MXD_ERROR_PLUGIN, "ended its process with exit code %d%s", WEXITSTATUS(status), said);
 }
 
 static bool fail_silent(mxd_lv2_child *child, mxd_lv2_failure *failure)
 {
-    return fail(failure, MXD_ERROR_INVALID,
+    return fail(failure, MXD_ERROR_PLUGIN,
                 "hangs: it did nothing for %g s and was ended (MXD_LV2_TIMEOUT_S=%g would wait longer)", child->timeout_s,
                 10.0 * child->timeout_s);
 }

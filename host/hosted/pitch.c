@@ -43,7 +43,7 @@ typedef struct pitch_insert {
 
 static double scale_of(double semitones)
 {
-    return exp2(semitones / 12.0);
+    return exp2(fmax(-MXD_PITCH_MAX_SEMITONES, fmin(MXD_PITCH_MAX_SEMITONES, semitones)) / 12.0);
 }
 
 static RubberBandState new_engine(uint32_t sample_rate, uint32_t num_channels, bool preserve_formants,
@@ -75,11 +75,12 @@ static bool find_pad(uint32_t sample_rate, uint32_t *pad_frames)
     return true;
 }
 
-mxd_result mxd_pitch_latency(uint32_t sample_rate, uint32_t *latency_frames)
+mxd_result mxd_pitch_latency(uint32_t sample_rate, uint32_t *latency_frames, uint32_t *tail_frames)
 {
     uint32_t pad_frames = 0;
     bool found = find_pad(sample_rate, &pad_frames);
     *latency_frames = latency_of(pad_frames);
+    *tail_frames = 2 * pad_frames;
     return found ? MXD_OK : MXD_ERROR_MEMORY;
 }
 
@@ -187,17 +188,18 @@ static mxd_result pitch_process(mxd_hosted *hosted, uint64_t first_frame, uint32
 {
     pitch_insert *insert = (pitch_insert *)hosted;
     const bool moves = hosted->setup.num_automated > 0;
+    const double cents = 0.01 * insert->params.cents;
     const uint32_t num_runs = mxd_hosted_num_runs(hosted->setup.num_automated, num_frames);
     mxd_result result = MXD_OK;
     if (!insert->engine)
-        result = prime(insert, moves ? (double)values[0][0] : insert->params.semitones);
+        result = prime(insert, cents + (moves ? (double)values[0][0] : insert->params.semitones));
     if (result != MXD_OK)
         return result;
     for (uint32_t run = 0; run < num_runs; run++) {
         const uint32_t begin = run * hosted->run_frames, left = num_frames - begin;
         const uint32_t count = left < hosted->run_frames ? left : hosted->run_frames;
         if (moves)
-            move_pitch(insert, (double)values[0][run]);
+            move_pitch(insert, cents + (double)values[0][run]);
         for (uint32_t i = 0; i < hosted->num_outputs; i++) {
             float *cut = insert->room + (size_t)i * hosted->run_frames;
             insert->pieces[i] = inputs[i] + begin;

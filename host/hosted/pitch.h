@@ -13,12 +13,16 @@
 #define MXD_PITCH_MAX_SEMITONES 24.0
 
 typedef struct mxd_pitch_params {
-    double semitones;        /* with cents: -24..24 */
+    double semitones;        /* -24..24 */
+    double cents;            /* hundredths of a semitone, added to the semitones, which then are held to their range */
     bool preserve_formants;
 } mxd_pitch_params;
 
-/* At a sample rate; MXD_ERROR_MEMORY. The same for every insert: that of the lowest pitch, which is the largest. */
-mxd_result mxd_pitch_latency(uint32_t sample_rate, uint32_t *latency_frames);
+/*
+ * At a sample rate: the latency, the same for every insert (that of the lowest pitch, which is the largest), and how long
+ * the engine rings after the last of its input. MXD_ERROR_MEMORY.
+ */
+mxd_result mxd_pitch_latency(uint32_t sample_rate, uint32_t *latency_frames, uint32_t *tail_frames);
 
 /*
  * Automated, if at all: one parameter, the semitones. As many lanes leave as
