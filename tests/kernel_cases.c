@@ -1,4 +1,4 @@
-/* Builds and runs kernel cases. Random numbers are a counter-based hash: a case does not depend on who else drew. */
+/* Builds and runs kernel cases. */
 #include "kernel_cases.h"
 
 #include <math.h>
@@ -107,12 +107,6 @@ const char *kernel_name(kernel_id kernel)
     return names[kernel];
 }
 
-const char *signal_name(signal_id signal)
-{
-    static const char *const names[] = {"noise", "silence", "impulses", "denormals", "bursts"};
-    return names[signal];
-}
-
 uint32_t kernel_case_num_outputs(const kernel_case *test)
 {
     switch (test->kernel) {
@@ -137,35 +131,7 @@ uint32_t kernel_case_depth(const kernel_case *test)
     }
 }
 
-/* A well-mixed 64-bit hash (the finaliser of SplitMix64: Steele, Lea, Flood 2014), as a number in -1..1. */
-static double random_at(uint64_t seed, uint64_t stream, uint64_t index)
-{
-    uint64_t z = seed + 0x9e3779b97f4a7c15u * (stream * 0x100000001b3u + index + 1);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    z ^= z >> 31;
-    return (double)(z >> 11) / 4503599627370496.0 - 1;
-}
-
-enum { STREAM_INPUT = 1000, STREAM_EQ = 1000000, STREAM_RESPONSE = 2000000, STREAM_GAIN = 3000000, STREAM_ROWS = 4000000 };
-
-static float signal_at(const kernel_rig *rig, uint32_t lane, uint64_t frame)
-{
-    double noise = random_at(rig->seed, STREAM_INPUT + lane, frame);
-    switch (rig->test.signal) {
-    case SIGNAL_NOISE:
-        return (float)noise;
-    case SIGNAL_SILENCE:
-        return 0;
-    case SIGNAL_IMPULSES:
-        return (frame + lane) % 1009 == 0 ? 1.0f : 0.0f;
-    case SIGNAL_DENORMAL:
-        return (float)(1e-40 * noise);
-    case SIGNAL_BURSTS:
-        return frame / 3001 % 2 == 0 ? (float)noise : 0.0f;
-    }
-    return 0;
-}
+enum { STREAM_EQ = 1000000, STREAM_RESPONSE = 2000000, STREAM_GAIN = 3000000, STREAM_ROWS = 4000000 };
 
 /* ---- Building ------------------------------------------------------------ */
 
@@ -317,7 +283,7 @@ static bool build_memory(kernel_rig *rig)
         return false;
     for (uint32_t i = 0; i < rig->num_inputs; i++)
         for (uint64_t n = 0; n < test->num_frames; n++)
-            rig->inputs[(size_t)i * test->num_frames + n] = signal_at(rig, i, n);
+            rig->inputs[(size_t)i * test->num_frames + n] = signal_at(test->signal, rig->seed, i, n);
     /* Ordinary numbers: a NaN may lose its payload on its way through a double. */
     for (uint32_t n = 0; n < test->block_frames; n++)
         rig->guard[n] = (float)random_at(rig->seed, 0, n);

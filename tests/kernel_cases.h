@@ -7,16 +7,9 @@
 #define MXD_KERNEL_CASES_H
 
 #include "host/backend.h"
+#include "signals.h"
 
 typedef enum kernel_id { KERNEL_EQ, KERNEL_CONVOLVE, KERNEL_MIX, NUM_KERNELS } kernel_id;
-
-typedef enum signal_id {
-    SIGNAL_NOISE,    /* white, uniform, full scale */
-    SIGNAL_SILENCE,
-    SIGNAL_IMPULSES, /* one of full scale every 1009 frames (a prime), silence between */
-    SIGNAL_DENORMAL, /* noise of 1e-40 */
-    SIGNAL_BURSTS    /* 3001 frames of noise, 3001 of silence */
-} signal_id;
 
 enum {
     CASE_VARIED = 1,   /* rows differ in size */
@@ -50,7 +43,6 @@ extern const kernel_case kernel_bench_cases[];
 extern const size_t num_kernel_bench_cases;
 
 const char *kernel_name(kernel_id kernel);
-const char *signal_name(signal_id signal);
 /* Lanes that the case writes. */
 uint32_t kernel_case_num_outputs(const kernel_case *test);
 /* Sums that one output is made of, for tolerances: sections, 1, or edges. */

@@ -7,7 +7,8 @@
 #ifndef MXD_ROW_CASES_H
 #define MXD_ROW_CASES_H
 
-#include "kernel_cases.h"
+#include "host/backend.h"
+#include "signals.h"
 
 enum {
     ROW_CASE_MOVES = 1,    /* values come with each block */
@@ -28,7 +29,7 @@ typedef struct row_case {
     /* Fills the row's settings, and its values at a frame of the signal (at rest: at frame 0); row 0..num_rows-1. */
     void (*settings)(uint32_t row, uint32_t *settings);
     void (*values)(uint32_t row, uint64_t frame, double *values); /* NULL: the kernel has none */
-    double tolerance_db;      /* peak error against reference, relative to the reference's peak (to full scale if that is lower) */
+    double tolerance_db;      /* peak error against reference, relative to the reference's peak, or to full scale where the peak is below it */
     const char *why;          /* where the tolerance is above -120: the reason */
 } row_case;
 

@@ -11,6 +11,7 @@
 #include "shaders/convolve.h"
 #include "shaders/eq.h"
 #include "shaders/mix.h"
+#include "shaders/rows.h"
 #include "shaders/unpack.h"
 
 #include <setjmp.h>
@@ -274,9 +275,21 @@ static const layout unpack_item = {"mxd_unpack_item_data", sizeof(struct mxd_unp
 static const layout unpack_push = {"mxd_unpack_push", sizeof(struct mxd_unpack_push), {
     MEMBER(mxd_unpack_push, first_item), MEMBER(mxd_unpack_push, lane_vec4s), MEMBER(mxd_unpack_push, first_frame)}};
 
+static const layout rows_row = {"mxd_rows_row_data", sizeof(struct mxd_rows_row_data), {
+    MEMBER(mxd_rows_row_data, first_index), MEMBER(mxd_rows_row_data, num_inputs),
+    MEMBER(mxd_rows_row_data, num_outputs), MEMBER(mxd_rows_row_data, first_state),
+    MEMBER(mxd_rows_row_data, num_state), MEMBER(mxd_rows_row_data, first_value),
+    MEMBER(mxd_rows_row_data, num_values), MEMBER(mxd_rows_row_data, moves)}};
+static const layout rows_run = {"mxd_rows_run_data", sizeof(struct mxd_rows_run_data), {
+    MEMBER(mxd_rows_run_data, row), MEMBER(mxd_rows_run_data, position), MEMBER(mxd_rows_run_data, num_runs),
+    MEMBER(mxd_rows_run_data, first_point)}};
+static const layout rows_push = {"mxd_rows_push", sizeof(struct mxd_rows_push), {
+    MEMBER(mxd_rows_push, first_run), MEMBER(mxd_rows_push, lane_floats), MEMBER(mxd_rows_push, first_frame),
+    MEMBER(mxd_rows_push, end_frame), MEMBER(mxd_rows_push, num_frames), MEMBER(mxd_rows_push, tile_frames)}};
+
 /* What a kernel may bind: the element at each binding, by number. */
 typedef struct kernel {
-    const char *prefix; /* of its modules' names */
+    const char *prefix; /* of its modules' names; NULL: every kernel of host/kernels, whose module has its name */
     uint32_t num_bindings;
     const layout *bindings[MXD_VULKAN_MAX_BINDINGS];
     const layout *push;
@@ -301,6 +314,11 @@ static const kernel kernels[] = {
     {"unpack", MXD_UNPACK_NUM_BINDINGS, {
         [MXD_UNPACK_BINDING_WORDS] = &word_layout, [MXD_UNPACK_BINDING_ITEMS] = &unpack_item,
         [MXD_UNPACK_BINDING_LANES] = &vec4_layout}, &unpack_push},
+    {NULL, MXD_ROWS_NUM_BINDINGS, {
+        [MXD_ROWS_BINDING_LANES] = &word_layout, [MXD_ROWS_BINDING_STATES] = &word_layout,
+        [MXD_ROWS_BINDING_ROWS] = &rows_row, [MXD_ROWS_BINDING_INDICES] = &word_layout,
+        [MXD_ROWS_BINDING_VALUES] = &word_layout, [MXD_ROWS_BINDING_RUNS] = &rows_run,
+        [MXD_ROWS_BINDING_POINTS] = &word_layout}, &rows_push},
 };
 
 /* ---- The comparison ------------------------------------------------------ */
@@ -393,6 +411,21 @@ static void compare_workgroup(const module *m)
                  m->local_size[2]);
 }
 
+static bool is_kernel_of_rows(const char *module_name)
+{
+    for (uint32_t i = 0; i < MXD_NUM_KERNELS; i++)
+        if (strcmp(module_name, mxd_kernel_get((mxd_kernel_id)i)->name) == 0)
+            return true;
+    return false;
+}
+
+static bool is_of(const char *module_name, const kernel *k)
+{
+    if (is_kernel_of_rows(module_name))
+        return !k->prefix;
+    return k->prefix && strncmp(module_name, k->prefix, strlen(k->prefix)) == 0;
+}
+
 static void test_modules(void **state)
 {
     (void)state;
@@ -403,7 +436,7 @@ static void test_modules(void **state)
         parse(spirv, &m);
         bool found = false;
         for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++) {
-            if (strncmp(spirv->name, kernels[k].prefix, strlen(kernels[k].prefix)) != 0)
+            if (!is_of(spirv->name, &kernels[k]))
                 continue;
             compare_module(&m, &kernels[k]);
             num_modules[k]++;
@@ -425,6 +458,7 @@ static void test_modules(void **state)
     uint32_t num_split = MXD_CONVOLVE_MAX_LOG2_SIZE - MXD_CONVOLVE_MIN_SPLIT_LOG2_SIZE + 1;
     assert_int_equal(num_modules[2], 2 * (num_whole + num_split) + 1);
     assert_int_equal(num_modules[3], 1);
+    assert_int_equal(num_modules[4], MXD_NUM_KERNELS);
 }
 
 int main(void)

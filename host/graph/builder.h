@@ -1,6 +1,9 @@
 /*
  * Where an insert emits its steps (effect.h's emit): it asks for lanes and adds
  * operations; the graph batches operations of one kernel at one depth into steps.
+ * An operation sees what those before it left on its lanes, also where a later
+ * one works in place; but what a convolver reads must not be changed in place
+ * afterwards (its convolution may be put off and joined with others).
  */
 #ifndef MXD_GRAPH_BUILDER_H
 #define MXD_GRAPH_BUILDER_H
@@ -16,9 +19,9 @@ uint32_t mxd_builder_lane(mxd_graph_builder *builder);
 
 /*
  * What an insert's values are turned into for a kernel, at one moment. params is
- * the insert's; index is the row's or the edge's own, where several share a map; values are its values at that moment (all of them, automation
- * applied). Called on the submitting thread, for every 32nd frame where values
- * move: it must be quick.
+ * the insert's; values are all its values at that moment, automation applied;
+ * index is the row's or the edge's own, where several share a map. Called on the
+ * submitting thread, for every 32nd frame where values move: it must be quick.
  */
 typedef struct mxd_moment {
     uint64_t frame;  /* of the session, as the signal in the insert has it; its rate is the context's */
@@ -48,6 +51,9 @@ typedef struct mxd_builder_row {
 } mxd_builder_row;
 
 mxd_result mxd_builder_row_add(mxd_graph_builder *builder, const mxd_builder_row *row);
+
+/* Between which values one of the insert's stays over the session, automation included: for sizes and what never acts. */
+void mxd_builder_bounds(const mxd_graph_builder *builder, uint32_t value, double *lowest, double *highest);
 
 /*
  * Starts a hosted insert (hosted/hosted.h) for the params of an insert; the

@@ -30,7 +30,7 @@
 
 static bool is_constant(const mxd_route *route)
 {
-    return route->kind == MXD_ROUTE_FIXED && !route->levels[0];
+    return route->kind == MXD_ROUTE_FIXED && route->num_levels == 0;
 }
 
 static void find_readers(mxd_fold_build *b)
@@ -178,13 +178,20 @@ static bool find_gains(mxd_fold_build *b)
     return true;
 }
 
-static uint32_t highest_rank(const mxd_fold_build *b, const uint32_t *lanes, uint32_t num_lanes)
+/* The highest of ranks[lanes[]], at least `rank`. */
+static uint32_t highest_rank(const uint32_t *ranks, const uint32_t *lanes, uint32_t num_lanes, uint32_t rank)
 {
-    uint32_t rank = 0;
     for (uint32_t i = 0; i < num_lanes; i++)
-        if (b->lane_ranks[lanes[i]] > rank)
-            rank = b->lane_ranks[lanes[i]];
+        if (ranks[lanes[i]] > rank)
+            rank = ranks[lanes[i]];
     return rank;
+}
+
+static void raise_ranks(uint32_t *ranks, const uint32_t *lanes, uint32_t num_lanes, uint32_t rank)
+{
+    for (uint32_t i = 0; i < num_lanes; i++)
+        if (ranks[lanes[i]] < rank)
+            ranks[lanes[i]] = rank;
 }
 
 /* Returns the highest rank of all. */
@@ -194,27 +201,33 @@ static uint32_t find_ranks(mxd_fold_build *b)
     for (uint32_t i = 0; i < b->num_operations; i++) {
         const mxd_operation *operation = &b->operations[i];
         const mxd_convolve_row *row = &operation->convolve;
+        const uint32_t *lanes = operation->row.lanes;
         uint32_t rank = 0;
         switch (operation->kind) {
         case MXD_OPERATION_EQ:
-            rank = b->lane_ranks[operation->lane];
+            rank = highest_rank(b->read_ranks, &operation->lane, 1, b->lane_ranks[operation->lane]);
+            raise_ranks(b->lane_ranks, &operation->lane, 1, rank);
             break;
         case MXD_OPERATION_CONVOLVE:
-            rank = highest_rank(b, row->inputs, row->num_inputs);
+            rank = highest_rank(b->lane_ranks, row->inputs, row->num_inputs, 0);
+            raise_ranks(b->read_ranks, row->inputs, row->num_inputs, rank);
             for (uint32_t j = 0; j < row->num_outputs; j++)
                 b->lane_ranks[row->outputs[j]] = rank + (b->source_of[row->outputs[j]] != MXD_NO_INDEX);
             break;
         case MXD_OPERATION_ROW:
         case MXD_OPERATION_HOST:
-            rank = highest_rank(b, operation->row.lanes, operation->row.num_inputs);
-            for (uint32_t j = 0; j < operation->row.num_outputs; j++)
-                b->lane_ranks[operation->row.lanes[operation->row.num_inputs + j]] = rank;
+            rank = highest_rank(b->lane_ranks, lanes, operation->row.num_inputs, 0);
+            rank = highest_rank(b->read_ranks, lanes + operation->row.num_inputs, operation->row.num_outputs, rank);
+            raise_ranks(b->read_ranks, lanes, operation->row.num_inputs, rank);
+            raise_ranks(b->lane_ranks, lanes + operation->row.num_inputs, operation->row.num_outputs, rank);
             break;
         case MXD_OPERATION_MIX: {
             const mxd_mix *mix = &b->graph->mixes[operation->mix];
             for (uint32_t j = 0; j < mix->num_routes; j++)
                 if (!mix->routes[j].folded && b->lane_ranks[mix->routes[j].lane] > rank)
                     rank = b->lane_ranks[mix->routes[j].lane];
+            for (uint32_t j = 0; j < mix->num_routes; j++)
+                raise_ranks(b->read_ranks, &mix->routes[j].lane, 1, rank);
             for (uint32_t j = 0; j < mix->num_lanes; j++)
                 b->lane_ranks[mix->lanes[j]] = rank;
             break;
@@ -284,9 +297,11 @@ static bool build_all(mxd_fold_build *b)
     b->ranks = calloc(b->num_operations + 1, sizeof *b->ranks);
     b->constant = calloc(b->num_lanes + 1, sizeof *b->constant);
     b->lane_ranks = calloc(b->num_lanes + 1, sizeof *b->lane_ranks);
+    b->read_ranks = calloc(b->num_lanes + 1, sizeof *b->read_ranks);
     b->source_of = calloc(b->num_lanes + 1, sizeof *b->source_of);
     b->first_destination = calloc(graph->num_mixes + 1, sizeof *b->first_destination);
-    if (!b->folded || !b->ranks || !b->constant || !b->lane_ranks || !b->source_of || !b->first_destination)
+    if (!b->folded || !b->ranks || !b->constant || !b->lane_ranks || !b->read_ranks || !b->source_of ||
+        !b->first_destination)
         return false;
     find_readers(b);
     if (!find_sources(b) || !dissolve_inner_mixes(b) || !find_gains(b) || !mxd_fold_share_responses(b))
@@ -319,6 +334,7 @@ mxd_result mxd_graph_fold(mxd_graph *graph, mxd_folding folding)
     free(b.ranks);
     free(b.constant);
     free(b.lane_ranks);
+    free(b.read_ranks);
     free(b.source_of);
     free(b.sources);
     free(b.first_destination);

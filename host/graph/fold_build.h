@@ -30,6 +30,7 @@ typedef struct mxd_fold_build {
     uint32_t num_lanes;            /* before folding */
     bool *constant;                /* [lane] read by nothing but routes with constant gains */
     uint32_t *lane_ranks;
+    uint32_t *read_ranks;          /* [lane] highest of what has read it: who changes it in place has no lower one */
     uint32_t *source_of;           /* [lane] */
     mxd_fold_source *sources;
     uint32_t num_sources;

@@ -24,6 +24,7 @@
 #include "../hosted/hosted.h"
 #include "../scene/panner.h"
 #include "../session/session.h"
+#include "../threads.h"
 #include "builder.h"
 
 #define MXD_NO_INDEX UINT32_MAX
@@ -41,7 +42,8 @@ typedef struct mxd_route {
     uint32_t chain;                   /* where the lane leaves; MXD_NO_INDEX never */
     bool folded;                      /* what it carried comes by a fold: it feeds the mix, but has no edges */
     double gain;                      /* of what does not move */
-    const mxd_automation *levels[2];  /* fader and send, where they move; else NULL */
+    const mxd_automation **levels;    /* of what moves: the fader, its groups, the send; the array is owned */
+    uint32_t num_levels;
     double *fixed;                    /* FIXED: one an output; owned */
     const mxd_automation *pan;        /* PAN */
     uint32_t pair[2];                 /* PAN: outputs that are left and right; one and the same in mono */
@@ -91,6 +93,7 @@ typedef struct mxd_row_operation {
     double (*rate_hz)(const void *params, const double *values);
     uint64_t cycles_frame;            /* while rendering: where the oscillator was summed up to, ... */
     double cycles;                    /* ... and how far it had come */
+    double *points;                   /* where the block's values go; not owned */
 } mxd_row_operation;
 
 /* An insert that runs on the host. Its lanes lie there in rooms [lane][frame], given by whoever runs it. */
@@ -135,7 +138,7 @@ typedef struct mxd_chain {
     uint32_t latency;                 /* what leaves it */
     uint32_t num_keys;                /* mixes of side-chains: while one is fed the chain runs */
     uint32_t *key_mixes;              /* owned */
-    uint32_t hold_frames;             /* how long its own delays keep what has entered: latency, and shifts behind it */
+    uint64_t hold_frames;             /* how long it keeps what has entered: latency, shifts behind it, detectors */
     uint64_t tail_frames;
     uint64_t end_frame;               /* when the last of it has rung out; 0 = never sounds */
     uint64_t history_frames;          /* how far back what leaves it depends on its input's clips */
@@ -175,6 +178,7 @@ typedef struct mxd_step {
 
 typedef struct mxd_lane {
     uint32_t depth;                   /* of the last operation that wrote it */
+    uint32_t read_depth;              /* of the deepest that reads it: who changes it in place later lies deeper */
     uint32_t first_depth;             /* when it is first written */
     uint32_t last_depth;              /* when it is last read or written; MXD_NO_INDEX = downloaded */
     uint32_t physical;
@@ -194,7 +198,7 @@ typedef struct mxd_graph {
     uint32_t num_operations, operation_capacity;
     mxd_mix *mixes;
     uint32_t num_mixes, mix_capacity;
-    mxd_chain *chains;                /* every chain after those that feed it: strips, deliverables' inserts; then the folds */
+    mxd_chain *chains;                /* each after those that feed it: strips, deliverables' inserts; then folds */
     uint32_t num_chains, chain_capacity;
     uint32_t num_folds;
     mxd_output *outputs;
@@ -207,7 +211,7 @@ typedef struct mxd_graph {
     uint32_t num_layouts;
     uint64_t end_frame;               /* of the session: length_s, or when the last tail has rung out */
     uint64_t history_frames;          /* how far before --from a render must begin */
-    uint32_t latency;                 /* frames by which the outputs are late: the block at frame f has the session's f - latency */
+    uint32_t latency;                 /* frames by which the outputs are late */
     struct mxd_shifted *shifts;       /* lanes delayed to meet others; owned */
     uint32_t num_shifts, shift_capacity;
     uint32_t num_source_lanes;
@@ -218,6 +222,7 @@ typedef struct mxd_graph {
     mxd_step *steps;
     uint32_t num_steps;
     struct mxd_block_arrays *arrays;  /* block.c's */
+    mxd_threads *threads;             /* that share out rows whose values move */
 } mxd_graph;
 
 typedef enum mxd_folding {
@@ -239,8 +244,11 @@ void mxd_graph_destroy(mxd_graph *graph);
 /* Finds depths, batches operations into steps and assigns physical lanes. Sets num_physical_lanes and steps. */
 mxd_result mxd_graph_schedule(mxd_graph *graph);
 
-/* Makes the graph's steps on a backend whose blocks have block_frames frames, and what mxd_graph_block needs. */
-mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames);
+/*
+ * Makes the graph's steps on a backend whose blocks have block_frames frames, and what mxd_graph_block needs, which
+ * works on num_threads threads (0 = all cores).
+ */
+mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames, uint32_t num_threads);
 
 /*
  * Fills `block` with what the block at first_frame runs (which is graph->latency
@@ -281,7 +289,9 @@ uint32_t mxd_graph_add_mix_with_lanes(mxd_graph *graph, uint32_t chain, uint32_t
 uint32_t mxd_graph_add_chain(mxd_graph *graph);
 /* FIXED, with gain 1 and all of fixed[] 0. */
 mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix);
-/* To be called when a mix has all its routes: delays what comes earlier than the mix's latency, and adds its operation. */
+/* One more level that moves. False when memory runs out. */
+bool mxd_route_add_level(mxd_route *route, const mxd_automation *level);
+/* To be called when a mix has all its routes: delays what comes too early for it, and adds its operation. */
 mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix);
 /* Frees what it owns. */
 void mxd_operation_finish(mxd_operation *operation);

@@ -18,7 +18,7 @@ typedef struct mxd_latencies {
 /* Frames that the inserts of a chain delay, num_channels wide; of the first num_inserts of them. */
 uint32_t mxd_inserts_latency(const mxd_insert *inserts, uint32_t num_inserts, uint32_t num_channels);
 
-/* deliverables: indices of those to be rendered. False when memory runs out; free with mxd_latencies_finish all the same. */
+/* deliverables: indices of those to be rendered. False when memory runs out; to be finished all the same. */
 bool mxd_latencies_init(const mxd_session *session, const mxd_routing *routing, const uint32_t *deliverables,
                         uint32_t num_deliverables, mxd_latencies *latencies);
 void mxd_latencies_finish(mxd_latencies *latencies);

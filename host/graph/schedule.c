@@ -13,20 +13,76 @@
 
 /* ---- Depths -------------------------------------------------------------- */
 
-static uint32_t deepest_of(const mxd_graph *graph, const uint32_t *lanes, uint32_t num_lanes)
+/* The depth of an operation that reads the lanes: one deeper than the deepest of these. */
+static uint32_t read_lanes(mxd_graph *graph, const uint32_t *lanes, uint32_t num_lanes)
 {
     uint32_t depth = 0;
     for (uint32_t i = 0; i < num_lanes; i++)
         if (graph->lanes[lanes[i]].depth > depth)
             depth = graph->lanes[lanes[i]].depth;
+    return depth + 1;
+}
+
+/* The least depth at which the lanes may be written: whoever was to read what they hold has done so. */
+static uint32_t after_readers(const mxd_graph *graph, const uint32_t *lanes, uint32_t num_lanes, uint32_t depth)
+{
+    for (uint32_t i = 0; i < num_lanes; i++)
+        if (lanes[i] != MXD_NO_INDEX && graph->lanes[lanes[i]].read_depth >= depth)
+            depth = graph->lanes[lanes[i]].read_depth + 1;
     return depth;
 }
 
-static void set_lane_depths(mxd_graph *graph, const uint32_t *lanes, uint32_t num_lanes, uint32_t depth)
+static void mark_read(mxd_graph *graph, const uint32_t *lanes, uint32_t num_lanes, uint32_t depth)
+{
+    for (uint32_t i = 0; i < num_lanes; i++)
+        if (graph->lanes[lanes[i]].read_depth < depth)
+            graph->lanes[lanes[i]].read_depth = depth;
+}
+
+static void mark_written(mxd_graph *graph, const uint32_t *lanes, uint32_t num_lanes, uint32_t depth)
 {
     for (uint32_t i = 0; i < num_lanes; i++)
         if (lanes[i] != MXD_NO_INDEX)
             graph->lanes[lanes[i]].depth = depth;
+}
+
+/* An operation from some lanes to others, of which some may be the same. */
+static uint32_t place_operation(mxd_graph *graph, const uint32_t *inputs, uint32_t num_inputs, const uint32_t *outputs,
+                                uint32_t num_outputs)
+{
+    uint32_t depth = after_readers(graph, outputs, num_outputs, read_lanes(graph, inputs, num_inputs));
+    mark_read(graph, inputs, num_inputs, depth);
+    mark_written(graph, outputs, num_outputs, depth);
+    return depth;
+}
+
+static uint32_t place_mix(mxd_graph *graph, const mxd_mix *mix)
+{
+    uint32_t depth = 1;
+    for (uint32_t i = 0; i < mix->num_routes; i++)
+        if (!mix->routes[i].folded && graph->lanes[mix->routes[i].lane].depth >= depth)
+            depth = graph->lanes[mix->routes[i].lane].depth + 1;
+    depth = after_readers(graph, mix->lanes, mix->num_lanes, depth);
+    for (uint32_t i = 0; i < mix->num_routes; i++)
+        if (!mix->routes[i].folded)
+            mark_read(graph, &mix->routes[i].lane, 1, depth);
+    mark_written(graph, mix->lanes, mix->num_lanes, depth);
+    return depth;
+}
+
+/*
+ * A hosted insert runs at the end of the part in which its inputs are computed; what it writes is there when the next
+ * begins. Its outputs are fresh: nobody was to read what they hold.
+ */
+static uint32_t place_hosted(mxd_graph *graph, const mxd_row_operation *row, uint32_t part_depths)
+{
+    const uint32_t part = (read_lanes(graph, row->lanes, row->num_inputs) - 1) / part_depths;
+    const uint32_t depth = (part + 1) * part_depths - 1;
+    mark_read(graph, row->lanes, row->num_inputs, depth);
+    mark_written(graph, row->lanes + row->num_inputs, row->num_outputs, depth + 1);
+    graph->num_hosted++;
+    graph->num_hosted_lanes += row->num_inputs + row->num_outputs;
+    return depth;
 }
 
 /* Depths that are not used are left out. */
@@ -47,7 +103,7 @@ static mxd_result squeeze_depths(mxd_graph *graph, uint32_t deepest)
 }
 
 /*
- * Operations stand after those whose lanes they read: each lies one deeper than the deepest of these. Part n of a block
+ * Operations stand after those whose lanes they read, and after those that read what they overwrite. Part n of a block
  * has the depths from n times `part_depths` on, more than there can be operations one behind the other; its last are
  * those of the hosted inserts.
  */
@@ -58,40 +114,25 @@ static mxd_result find_depths(mxd_graph *graph)
     for (uint32_t i = 0; i < graph->num_operations; i++) {
         mxd_operation *operation = &graph->operations[i];
         const mxd_convolve_row *convolve = &operation->convolve;
+        const mxd_row_operation *row = &operation->row;
         switch (operation->kind) {
         case MXD_OPERATION_EQ:
-            operation->depth = ++graph->lanes[operation->lane].depth;
+            operation->depth = place_operation(graph, &operation->lane, 1, &operation->lane, 1);
             break;
         case MXD_OPERATION_CONVOLVE:
-            operation->depth = 1 + deepest_of(graph, convolve->inputs, convolve->num_inputs);
-            set_lane_depths(graph, convolve->outputs, convolve->num_outputs, operation->depth);
+            operation->depth = place_operation(graph, convolve->inputs, convolve->num_inputs, convolve->outputs,
+                                               convolve->num_outputs);
             break;
-        case MXD_OPERATION_ROW: {
-            const mxd_row_operation *row = &operation->row;
-            operation->depth = 1 + deepest_of(graph, row->lanes, row->num_inputs);
-            set_lane_depths(graph, row->lanes + row->num_inputs, row->num_outputs, operation->depth);
+        case MXD_OPERATION_ROW:
+            operation->depth = place_operation(graph, row->lanes, row->num_inputs, row->lanes + row->num_inputs,
+                                               row->num_outputs);
             break;
-        }
-        case MXD_OPERATION_HOST: {
-            const mxd_row_operation *row = &operation->row;
-            const uint32_t part = deepest_of(graph, row->lanes, row->num_inputs) / part_depths;
-            operation->depth = (part + 1) * part_depths - 1;
-            /* What it writes is there when the next part begins. */
-            set_lane_depths(graph, row->lanes + row->num_inputs, row->num_outputs, operation->depth + 1);
-            graph->num_hosted++;
-            graph->num_hosted_lanes += row->num_inputs + row->num_outputs;
+        case MXD_OPERATION_HOST:
+            operation->depth = place_hosted(graph, row, part_depths);
             break;
-        }
-        case MXD_OPERATION_MIX: {
-            const mxd_mix *mix = &graph->mixes[operation->mix];
-            uint32_t depth = 0;
-            for (uint32_t j = 0; j < mix->num_routes; j++)
-                if (!mix->routes[j].folded && graph->lanes[mix->routes[j].lane].depth > depth)
-                    depth = graph->lanes[mix->routes[j].lane].depth;
-            operation->depth = depth + 1;
-            set_lane_depths(graph, mix->lanes, mix->num_lanes, operation->depth);
+        case MXD_OPERATION_MIX:
+            operation->depth = place_mix(graph, &graph->mixes[operation->mix]);
             break;
-        }
         }
         if (operation->depth > deepest)
             deepest = operation->depth;

@@ -3,6 +3,11 @@
 #define MXD_KERNELS_LIST_H
 
 #define MXD_KERNELS(X) \
-    X(SHIFT, shift)
+    X(SHIFT, shift) \
+    X(DYNAMICS, dynamics) \
+    X(FILTER, filter) \
+    X(DELAY, delay) \
+    X(MODULATE, modulate) \
+    X(PHASER, phaser)
 
 #endif
