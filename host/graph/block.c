@@ -443,7 +443,7 @@ static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, 
     if (block->lead > 0) { /* before the session as at its first frame */
         num_points = add_point(a, route, block, block->lead < block->num_frames ? begin : 0, false, num_outputs, 0);
         a->frames[0] = 0;
-        if (block->lead == block->num_frames)
+        if (block->lead == block->num_frames || next_bend(route, begin) == UINT64_MAX)
             return num_points;
     }
     num_points = add_point(a, route, block, begin, false, num_outputs, num_points);
