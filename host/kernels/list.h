@@ -8,6 +8,7 @@
     X(FILTER, filter) \
     X(DELAY, delay) \
     X(MODULATE, modulate) \
-    X(PHASER, phaser)
+    X(PHASER, phaser) \
+    X(REVERB, reverb)
 
 #endif
