@@ -138,7 +138,8 @@ static void read_dynamics(mxd_reader *reader, mxd_eq_item *item)
 {
     static const char *const directions[] = {"down", "up"};
     int direction = 0;
-    mxd_read_choice(reader, "direction", MXD_OPTIONAL, directions, 2, &direction);
+    if (mxd_read_has(reader, "direction"))
+        item->works &= mxd_read_choice(reader, "direction", MXD_OPTIONAL, directions, 2, &direction);
     item->rises = direction == 1;
     for (uint32_t i = 0; i < MXD_EQ_BAND_VALUES - MXD_EQ_NUM_SHAPE_VALUES; i++) {
         const mxd_insert_parameter *parameter = &dynamic_parameters[i];
@@ -185,7 +186,8 @@ static void read_item(mxd_reader *reader, uint32_t sample_rate, bool is_linear, 
         refuse_dynamics(reader, "is for a dynamic band: a bell, a low-shelf or a high-shelf", item);
     else {
         read_dynamics(reader, item);
-        item->works &= !mxd_read_refuse(reader, "threshold_db", "a dynamic equaliser band");
+        if (item->works)
+            item->works = !mxd_read_refuse(reader, "threshold_db", "a dynamic equaliser band");
     }
     item->values[MXD_EQ_FREQUENCY] = item->band.frequency_hz;
     item->values[MXD_EQ_GAIN] = item->band.gain_db;
