@@ -53,7 +53,26 @@ def full():
         {"type": "trim", "gain_db": -3, "channels_db": [0, -0.5]},
         {"type": "polarity", "channels": [1]}, {"type": "width", "width": 0.5, "below_hz": 120},
         {"type": "rotate", "angle_deg": -20}, {"type": "dc-block", "frequency_hz": 10}]
-    for insert in [eq, room, response] + utilities:
+    key = {"side_chain": {"from": "Panned", "tap": "pre-fader"}, "key_listen": False, "key_filter": [
+        {"type": "high-pass", "enabled": True, "frequency_hz": 80, "q": 0.7, "slope_db_per_octave": 12},
+        {"type": "bell", "frequency_hz": 3000.5, "gain_db": -2.5, "q": 1}]}
+    band = {"threshold_db": -20, "ratio": 2, "knee_db": 6, "range_db": 12, "attack_ms": 10, "release_ms": 100, "gain_db": 1,
+            "solo": False, "bypass": True}
+    dynamics = [
+        {"type": "compressor", "threshold_db": -18, "ratio": 100, "knee_db": 0, "attack_ms": 5, "release_ms": 80,
+         "makeup_db": 3, "auto_makeup": True, "mix": 0.5, "link": 0, "range_db": 20, "detector": "rms", "rms_ms": 5,
+         "lookahead_ms": 5, **key},
+        {"type": "expander", "threshold_db": -50, "ratio": 2, "knee_db": 3, "range_db": 30, "attack_ms": 1, "hold_ms": 10,
+         "release_ms": 80, "mix": 1, "link": 1, "detector": "rms", "rms_ms": 20, "lookahead_ms": 1, **key},
+        {"type": "gate", "threshold_db": -50, "hysteresis_db": 4, "range_db": 60, "attack_ms": 0.1, "hold_ms": 10,
+         "release_ms": 80, "link": 1, "lookahead_ms": 1, **key},
+        {"type": "de-esser", "frequency_hz": 7000, "q": 2, "threshold_db": -30, "ratio": 3, "knee_db": 3, "attack_ms": 1,
+         "release_ms": 50, "range_db": 12, "mix": 1, "link": 1, "mode": "wide"},
+        {"type": "multiband", "crossovers_hz": [200, 2000], "mix": 1, "link": 1, "detector": "rms", "rms_ms": 10,
+         "lookahead_ms": 0, "bands": [band, {}, band]},
+        {"type": "transient", "attack_db": 6, "sustain_db": -6, "attack_ms": 20, "sustain_ms": 300, "output_db": -1,
+         "mix": 1, "link": 1}]
+    for insert in [eq, room, response] + utilities + dynamics:
         insert.setdefault("bypass", False)
         insert.setdefault("automation", [])
     return {
@@ -62,6 +81,7 @@ def full():
         "title": "Everything",
         "sample_rate": 48000,
         "length_s": 2.5,
+        "markers": [{"name": "Verse", "time_s": 0.5}],
         "tempo": [[0, 90], [1, 120.5, "linear"], [2, 60, "hold"]],
         "tracks": [
             {"name": "Still", "channels": 2,
@@ -90,7 +110,7 @@ def full():
             {"name": "Panned", "clips": [{"file": "mono.wav"}], "output": "Drums", "group": "Band", "place": {"pan": -0.3},
              "automation": [{"parameter": "pan", "points": [[0, -1], [1, 1]]}]}],
         "buses": [
-            {"name": "Drums", "channels": 2, "inserts": utilities, "fader_db": None, "mute": True, "solo": False,
+            {"name": "Drums", "channels": 2, "inserts": utilities + dynamics, "fader_db": None, "mute": True, "solo": False,
              "solo_safe": False, "polarity": False, "delay_ms": 3, "groups": [],
              "sends": [{"to": "Hall"}], "automation": [{"parameter": "fader_db", "points": [[0, 0]]}],
              "output": "Hall", "place": {"pan": 0}},
@@ -164,7 +184,8 @@ WRONG = [
     (("tracks", 1), 5), (("buses",), {}), (("buses",), None), (("deliverables",), []), (("deliverables",), ...),
     (("tempo",), 0.5), (("tempo",), "120"), (("tempo",), []),
     (("tempo", 0), 90), (("tempo", 0), [0]), (("tempo", 0), [-1, 90]), (("tempo", 0), [0, 1001]),
-    (("tempo", 1), [1, 120, "ramp"]), (("tempo", 1), [1, 120, "linear", 0]), (("markers",), []), (("$schema",), 1),
+    (("tempo", 1), [1, 120, "ramp"]), (("tempo", 1), [1, 120, "linear", 0]), (("markers",), {}), (("markers", 0), "A"), (("markers", 0, "name"), ""),
+    (("markers", 0, "time_s"), ...), (("markers", 0, "time_s"), -1), (("$schema",), 1),
     (TRACK + ("name",), ""), (TRACK + ("name",), "a\nb"), (TRACK + ("name",), ...), (TRACK + ("name",), 1),
     (TRACK + ("channels",), 0), (TRACK + ("channels",), 65), (TRACK + ("channels",), 1.5), (TRACK + ("clips",), ...),
     (TRACK + ("clips",), None), (TRACK + ("fader_db",), 49), (TRACK + ("fader_db",), -145), (TRACK + ("fader_db",), "0"),
@@ -208,7 +229,7 @@ WRONG = [
     (("tracks", 1, "place", "object", "positions", 0, "time_s"), ...),
     (("buses", 0, "channels"), ...), (("buses", 0, "channels"), 0), (("buses", 0, "clips"), []), (("buses", 1, "place", "bed"), 2),
     (("buses", 1, "place", "bed"), "binaural"),
-    (TRACK + ("inserts", 0), {"type": "compressor"}), (TRACK + ("inserts", 0), {"type": "eqq"}), (TRACK + ("inserts", 0), {}),
+    (TRACK + ("inserts", 0), {"type": "match"}), (TRACK + ("inserts", 0), {"type": "eqq"}), (TRACK + ("inserts", 0), {}),
     (TRACK + ("inserts", 0, "bands"), []), (TRACK + ("inserts", 0, "bands"), ...),
     (BAND + ("type",), "peak"), (BAND + ("frequency_hz",), 0), (BAND + ("frequency_hz",), ...), (BAND + ("gain_db",), 61),
     (BAND + ("gain_db",), ...), (BAND + ("q",), 0), (BAND + ("slope_db_per_octave",), 12), (BAND + ("enabled",), 1),
@@ -228,6 +249,16 @@ WRONG = [
     (UTILITY + (1, "channels_db"), [25, 0]), (UTILITY + (2, "channels"), []), (UTILITY + (2, "channels"), [1, 1]),
     (UTILITY + (2, "channels"), [0.5]), (UTILITY + (3, "width"), 2.1), (UTILITY + (3, "below_hz"), 5),
     (UTILITY + (4, "angle_deg"), 3601), (UTILITY + (5, "frequency_hz"), 0.1),
+    (UTILITY + (6, "threshold_db"), 25), (UTILITY + (6, "ratio"), 0.5), (UTILITY + (6, "ratio"), None),
+    (UTILITY + (6, "attack_ms"), -1), (UTILITY + (6, "link"), 1.1), (UTILITY + (6, "detector"), "mean"),
+    (UTILITY + (6, "hysteresis_db"), 3), (UTILITY + (6, "key_filter"), []),
+    (UTILITY + (6, "key_filter", 0, "threshold_db"), -20), (UTILITY + (6, "side_chain", "from"), ...),
+    (UTILITY + (6, "side_chain"), "Panned"), (UTILITY + (6, "lookahead_ms"), 101), (UTILITY + (7, "range_db"), 145),
+    (UTILITY + (7, "makeup_db"), 3), (UTILITY + (8, "knee_db"), 3), (UTILITY + (8, "hold_ms"), 5001),
+    (UTILITY + (8, "detector"), "rms"), (UTILITY + (9, "mode"), "both"), (UTILITY + (9, "frequency_hz"), 100),
+    (UTILITY + (9, "side_chain"), {"from": "Panned"}), (UTILITY + (10, "crossovers_hz"), []), (UTILITY + (10, "crossovers_hz", 0), 5),
+    (UTILITY + (10, "bands"), []), (UTILITY + (10, "bands", 0, "ratio"), 101), (UTILITY + (10, "bands", 0, "mix"), 1),
+    (UTILITY + (11, "attack_db"), 25), (UTILITY + (11, "threshold_db"), -20),
     (("deliverables", 0, "file"), ...), (("deliverables", 0, "file"), "x.mp3"), (("deliverables", 0, "file"), "x"),
     (("deliverables", 0, "layout"), ...), (("deliverables", 0, "layout"), "ambisonics"), (("deliverables", 0, "bit_depth"), 20),
     (("deliverables", 0, "format"), "adm"), (("deliverables", 0, "channel_order"), "film"),
