@@ -228,6 +228,25 @@ static void test_bus_delay(void **state)
     free(audio.samples);
 }
 
+/* Begun in the middle, a render has what delays, groups and curves hold at that moment. */
+static void test_begun_in_the_middle(void **state)
+{
+    fixture *f = *state;
+    const char *json = HEAD "\"groups\": [ { \"name\": \"A\", \"automation\": [ { \"parameter\": \"fader_db\", \"curve\": \"bezier\", "
+        "\"points\": [ [0.2, 0], [0.9, -30] ] } ] } ], \"tracks\": [ { \"name\": \"T\", " NOISE ", \"delay_ms\": 70, \"group\": \"A\", "
+        "\"output\": \"B\" } ], \"buses\": [ { \"name\": \"B\", \"channels\": 1, \"delay_ms\": 300, \"polarity\": true } ], " STEREO_OUT;
+    mxd_render_options late = on_cpu;
+    late.block_frames = 1024;
+    late.from_s = 0.6123;
+    fixture_audio whole = fixture_output(f, json, &on_cpu), part = fixture_output(f, json, &late);
+    uint64_t from = (uint64_t)llround(0.6123 * 48000);
+    assert_int_equal(part.frames + from, whole.frames);
+    for (uint64_t i = 0; i < part.frames; i++)
+        assert_true(fabsf(part.samples[2 * i] - whole.samples[2 * (from + i)]) <= 1e-6f);
+    free(whole.samples);
+    free(part.samples);
+}
+
 /* ---- Sends --------------------------------------------------------------- */
 
 static void test_send_pan_and_mute(void **state)
@@ -361,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_group_mute_and_solo), cmocka_unit_test(test_solo),
         cmocka_unit_test(test_polarity),           cmocka_unit_test(test_track_delay),
         cmocka_unit_test(test_delay_moves_the_end), cmocka_unit_test(test_bus_delay),
+        cmocka_unit_test(test_begun_in_the_middle),
         cmocka_unit_test(test_send_pan_and_mute),  cmocka_unit_test(test_deep_tree),
         cmocka_unit_test(test_mistakes),
     };
