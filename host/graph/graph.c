@@ -255,7 +255,7 @@ static mxd_result build_inserts(build *b, uint32_t chain, const mxd_insert *inse
         uint32_t num_outputs = effect->num_outputs(inserts[i].params, state->num_lanes, &place, b->problems);
         if (num_outputs == 0)
             return MXD_ERROR_INVALID;
-        state->tail_frames += effect->tail_frames(inserts[i].params, state->num_lanes);
+        state->tail_frames += mxd_insert_tail_frames(&inserts[i], state->num_lanes);
         uint32_t latency = effect->latency_frames ? effect->latency_frames(inserts[i].params, state->num_lanes) : 0;
         result = effect->emit(inserts[i].params, &builder, state->lanes, state->num_lanes);
         if (result != MXD_OK)

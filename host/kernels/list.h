@@ -5,6 +5,10 @@
 #define MXD_KERNELS(X) \
     X(SHIFT, shift) \
     X(DYNAMICS, dynamics) \
-    X(FILTER, filter)
+    X(FILTER, filter) \
+    X(DELAY, delay) \
+    X(MODULATE, modulate) \
+    X(PHASER, phaser) \
+    X(REVERB, reverb)
 
 #endif
