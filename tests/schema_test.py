@@ -81,6 +81,7 @@ def full():
         "title": "Everything",
         "sample_rate": 48000,
         "length_s": 2.5,
+        "markers": [{"name": "Verse", "time_s": 0.5}],
         "tempo": [[0, 90], [1, 120.5, "linear"], [2, 60, "hold"]],
         "tracks": [
             {"name": "Still", "channels": 2,
@@ -183,7 +184,8 @@ WRONG = [
     (("tracks", 1), 5), (("buses",), {}), (("buses",), None), (("deliverables",), []), (("deliverables",), ...),
     (("tempo",), 0.5), (("tempo",), "120"), (("tempo",), []),
     (("tempo", 0), 90), (("tempo", 0), [0]), (("tempo", 0), [-1, 90]), (("tempo", 0), [0, 1001]),
-    (("tempo", 1), [1, 120, "ramp"]), (("tempo", 1), [1, 120, "linear", 0]), (("markers",), []), (("$schema",), 1),
+    (("tempo", 1), [1, 120, "ramp"]), (("tempo", 1), [1, 120, "linear", 0]), (("markers",), {}), (("markers", 0), "A"), (("markers", 0, "name"), ""),
+    (("markers", 0, "time_s"), ...), (("markers", 0, "time_s"), -1), (("$schema",), 1),
     (TRACK + ("name",), ""), (TRACK + ("name",), "a\nb"), (TRACK + ("name",), ...), (TRACK + ("name",), 1),
     (TRACK + ("channels",), 0), (TRACK + ("channels",), 65), (TRACK + ("channels",), 1.5), (TRACK + ("clips",), ...),
     (TRACK + ("clips",), None), (TRACK + ("fader_db",), 49), (TRACK + ("fader_db",), -145), (TRACK + ("fader_db",), "0"),
