@@ -64,7 +64,7 @@ static void add_timings(const mxd_backend *backend, const char *kernel, double s
 {
     mxd_backend_timing timings[MXD_MAX_TIMINGS];
     uint32_t count = mxd_backend_timings(backend, timings, MXD_MAX_TIMINGS);
-    for (uint32_t i = 0; i < count && i < 16; i++) {
+    for (uint32_t i = 0; i < count && i < MXD_MAX_TIMINGS; i++) {
         if (strcmp(timings[i].kernel, kernel) == 0) {
             sum->kernel_s += sign * time_of(&timings[i]);
             sum->lane_frames += sign * (double)timings[i].lane_frames;

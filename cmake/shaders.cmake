@@ -45,6 +45,8 @@ mxd_shader(shift shift.comp)
 mxd_shader(delay delay.comp)
 mxd_shader(modulate modulate.comp)
 mxd_shader(phaser phaser.comp)
+mxd_shader(dynamics dynamics.comp)
+mxd_shader(filter filter.comp)
 # One module for each length of partition (2^8 to 2^13 samples): loops over registers need constant bounds. The longer
 # ones (once more) with half the shared memory (shaders/convolve.h).
 foreach(direction FORWARD INVERSE)

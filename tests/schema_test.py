@@ -67,8 +67,12 @@ def full():
             {"name": "Still", "channels": 2,
              "clips": [{"file": "mono.wav", "start_s": 0.5, "offset_s": 0.1, "length_s": 0.2, "gain_db": None,
                         "channel": 0, "fade_in": {"length_s": 0.05, "curve": "equal-power"},
-                        "fade_out": {"length_s": 0.1, "curve": "s-curve"}, "non_finite": "zero"},
-                       {"file": "stereo.wav", "fade_in": {"length_s": 0}}],
+                        "fade_out": {"length_s": 0.1, "curve": "s-curve"}, "non_finite": "zero", "nudge_frames": -7,
+                        "mute": False, "polarity": True, "envelope": [[0, -6], [0.1, None], [0.2, 3]],
+                        "envelope_curve": "hold", "mono_sum": True, "reverse": True,
+                        "loop": {"length_s": 0.5, "crossfade_s": 0.05, "curve": "linear"}},
+                       {"file": "stereo.wav", "fade_in": {"length_s": 0}, "channels": [1, 0], "speed": 2},
+                       {"file": "stereo.wav", "stretch": 0.5, "pitch_semitones": -3.5, "preserve_formants": True}],
              "inserts": [eq, response], "fader_db": -4, "mute": False, "solo": True,
              "sends": [{"to": "Hall", "gain_db": -12, "tap": "pre-fader"}, {"to": "Drums"}],
              "automation": [
@@ -112,6 +116,13 @@ def variations():
     session = minimal()
     session["tracks"][0]["inserts"] = [{"type": "convolver", "impulse_response": {"decay_s": 0.2}}]
     yield "room by one number", session
+    for more in ({"envelope": [[0, 0, "hold"], [0.5, -6, {"curve": "bezier", "out": [0.1, 3]}], [1, -3]]},
+                 {"envelope": [[0, None], [0.5, 0]], "envelope_curve": "exponential"},
+                 {"loop": {"length_s": 3}, "stretch": 2, "reverse": True}, {"loop": {"length_s": 3}, "speed": 0.5},
+                 {"mono_sum": True, "file": "stereo.wav", "channels": [1, 0, 1]}, {"mute": True, "nudge_frames": 100}):
+        session = minimal()
+        session["tracks"][0]["clips"][0].update(more)
+        yield "clip " + ", ".join(more), session
     session = minimal()
     session["tracks"][0]["clips"] = []
     session["length_s"] = 1
@@ -135,6 +146,7 @@ def change(path, value):
 
 
 TRACK, CLIP, PLACE = ("tracks", 0), ("tracks", 0, "clips", 0), ("tracks", 0, "place")
+CLIP_2, CLIP_3 = ("tracks", 0, "clips", 1), ("tracks", 0, "clips", 2)
 BAND, ROOM = ("tracks", 0, "inserts", 0, "bands", 1), ("buses", 1, "inserts", 0, "impulse_response")
 UTILITY = ("buses", 0, "inserts")
 # Each is wrong by itself, and the loader must place it at (or right above) the path that is changed.
@@ -155,7 +167,16 @@ WRONG = [
     (CLIP + ("file",), ...), (CLIP + ("file",), 3), (CLIP + ("start_s",), -0.1), (CLIP + ("offset_s",), None),
     (CLIP + ("length_s",), 0), (CLIP + ("gain_db",), 48.1), (CLIP + ("channel",), -1), (CLIP + ("channel",), 0.5),
     (CLIP + ("fade_in",), 0.1), (CLIP + ("fade_in", "length_s"), ...), (CLIP + ("fade_in", "curve"), "cosine"),
-    (CLIP + ("non_finite",), "ignore"), (CLIP + ("reverse",), True), (CLIP + ("speed",), 2),
+    (CLIP + ("non_finite",), "ignore"), (CLIP + ("reverse",), 1), (CLIP + ("mute",), 0), (CLIP + ("polarity",), "inverted"),
+    (CLIP + ("nudge_frames",), 0.5), (CLIP + ("nudge_frames",), -1e10), (CLIP + ("mono_sum",), 1),
+    (CLIP + ("envelope",), []), (CLIP + ("envelope",), ...), (CLIP + ("envelope", 1), [0.1]), (CLIP + ("envelope", 1), [0.1, 49]),
+    (CLIP + ("envelope", 1), [-1, 0]), (CLIP + ("envelope", 1), {"time_s": 0.1}), (CLIP + ("envelope_curve",), "cubic"),
+    (CLIP + ("channels",), [0]), (CLIP_2 + ("channels",), []), (CLIP_2 + ("channels", 0), -1), (CLIP_2 + ("channels", 0), 0.5),
+    (CLIP_2 + ("channels",), 2), (CLIP + ("loop",), 3), (CLIP + ("loop",), True), (CLIP + ("loop", "length_s"), 0),
+    (CLIP + ("loop", "length_s"), ...), (CLIP + ("loop", "crossfade_s"), -1), (CLIP + ("loop", "curve"), "hold"),
+    (CLIP_2 + ("speed",), 0), (CLIP_2 + ("speed",), 0.24), (CLIP_2 + ("speed",), 4.1),
+    (CLIP_3 + ("speed",), 2), (CLIP_3 + ("stretch",), 0), (CLIP_3 + ("stretch",), 10.1),
+    (CLIP_3 + ("pitch_semitones",), 25), (CLIP_3 + ("preserve_formants",), 1),
     (TRACK + ("automation", 0, "parameter"), "fader"), (TRACK + ("automation", 0, "parameter"), ...),
     (TRACK + ("automation", 0, "points"), []), (TRACK + ("automation", 0, "points"), ...),
     (TRACK + ("automation", 0, "points", 0), [0]), (TRACK + ("automation", 0, "points", 0), [0, 0, 0]),

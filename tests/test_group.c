@@ -111,7 +111,7 @@ static rendering render(fixture *f, const char *json, mxd_backend_creator *creat
                                        .num_threads = 1, .num_devices = num_members, .blocks_in_flight = IN_FLIGHT};
     mxd_backend *backend;
     assert_int_equal(mxd_backend_create_with(creator, &params, f->problems, &backend), MXD_OK);
-    assert_int_equal(mxd_graph_attach(graph, backend, BLOCK_FRAMES), MXD_OK);
+    assert_int_equal(mxd_graph_attach(graph, backend, BLOCK_FRAMES, 1), MXD_OK);
 
     uint32_t num_lanes = count_lanes(graph), num_sources = graph->num_source_lanes;
     uint64_t num_blocks = (graph->end_frame + BLOCK_FRAMES - 1) / BLOCK_FRAMES;

@@ -7,6 +7,7 @@
  */
 #include "host/cpu/variants.h"
 #include "row_rig.h"
+#include "shaders/shift.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -149,13 +150,13 @@ static const row_cases *cases_of(uint32_t kernel)
     return cases[kernel];
 }
 
-static void expect_cases(const place *places, uint32_t num_places)
+static int count_failures(const place *places, uint32_t num_places)
 {
     int failures = 0;
     for (uint32_t k = 0; k < MXD_NUM_KERNELS; k++)
         for (size_t i = 0; i < cases_of(k)->num_test; i++)
             failures += count_failures_of(&cases_of(k)->test[i], places, num_places);
-    assert_int_equal(failures, 0);
+    return failures;
 }
 
 /* Reference, too: it may be cut otherwise. */
@@ -163,11 +164,62 @@ static void test_cpu_variants(void **state)
 {
     (void)state;
     enum { MAX_PLACES = 8 };
+    if (getenv("MXD_VULKAN_POISON")) /* which means devices, and all else was tested without it */
+        skip();
     place places[MAX_PLACES];
     uint32_t count = 0;
     for (; mxd_cpu_get(count) && count < MAX_PLACES; count++)
         places[count] = (place){mxd_cpu_get(count)->name, mxd_cpu_get(count)->create_backend, 1, 0};
-    expect_cases(places, count);
+    assert_int_equal(count_failures(places, count), 0);
+}
+
+/* With limits that cut the dispatches, too. */
+static void test_vulkan(void **state)
+{
+    (void)state;
+    static const char *const limits[] = {"", "workgroup=128,shared=16384,work=100000"};
+    mxd_vulkan_device devices[8];
+    uint32_t count = mxd_vulkan_devices(devices, 8), tested = 0;
+    for (uint32_t i = 0; i < count && i < 8; i++) {
+        if (!devices[i].usable)
+            continue;
+        for (size_t l = 0; l < sizeof limits / sizeof *limits; l++) {
+            print_message("%s, %s, limits '%s'\n", devices[i].name, devices[i].driver, limits[l]);
+            assert_int_equal(setenv("MXD_VULKAN_LIMITS", limits[l], 1), 0);
+            const place device = {devices[i].name, mxd_backend_vulkan_create, 0, i};
+            int failures = count_failures(&device, 1);
+            unsetenv("MXD_VULKAN_LIMITS");
+            assert_int_equal(failures, 0);
+        }
+        tested++;
+    }
+    if (tested == 0) {
+        print_message("no usable Vulkan device: install a driver (mesa-vulkan-drivers has one for the CPU)\n");
+        skip();
+    }
+}
+
+static void set_shift(uint32_t row, uint32_t *settings)
+{
+    settings[MXD_SHIFT_FRAMES] = 40000 + 7 * row;
+}
+
+/* States that the device cannot bind all at once: seven of 313 KiB, 1 MiB at a time. */
+static void test_vulkan_pages(void **state)
+{
+    (void)state;
+    static const row_case test = {"pages of states", MXD_KERNEL_SHIFT, SIGNAL_NOISE, 0, 1024, 60013, 7, 1, 1, 0,
+                                  set_shift, NULL, -300, ""};
+    mxd_vulkan_device device;
+    if (mxd_vulkan_devices(&device, 1) == 0 || !device.usable) {
+        print_message("no usable Vulkan device: install a driver (mesa-vulkan-drivers has one for the CPU)\n");
+        skip();
+    }
+    const place first = {device.name, mxd_backend_vulkan_create, 0, 0};
+    assert_int_equal(setenv("MXD_VULKAN_LIMITS", "range=1048576", 1), 0);
+    int failures = count_failures_of(&test, &first, 1);
+    unsetenv("MXD_VULKAN_LIMITS");
+    assert_int_equal(failures, 0);
 }
 
 /* A kernel has cases, in its own name, and every tolerance that is wider than usual its reason. */
@@ -197,6 +249,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_cpu_variants),
+        cmocka_unit_test(test_vulkan),
+        cmocka_unit_test(test_vulkan_pages),
     };
     return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
 }

@@ -128,14 +128,14 @@ static void test_clips(void **state)
                        "warning: \"length_s\" passes the end of the file by 1.5 s; the clip ends there"}}},
         {.tracks = "{\"name\": \"T\", \"clips\": [{\"file\": \"mono.wav\", \"length_s\": 1, \"fade_in\": @1{\"length_s\": 1.1},\n"
                    "\"fade_out\": {@2\"shape\": 1, \"curve\": @3\"s_curve\", \"length_s\": 1}},\n"
-                   "{\"file\": \"mono.wav\", \"length_s\": @40, @5\"speed\": 2}]}",
+                   "{\"file\": \"mono.wav\", \"length_s\": @40, @5\"sped\": 2}]}",
          .problems = {{1, "/tracks/0/clips/0/fade_in", "the fade lasts 1.1 s, but the clip only 1 s"},
                       {2, "/tracks/0/clips/0/fade_out/shape", "unknown key \"shape\"; here it could be \"curve\" or \"length_s\""},
                       {3, "/tracks/0/clips/0/fade_out/curve",
                        "\"curve\" must be \"linear\", \"equal-power\", \"exponential\", \"logarithmic\" or \"s-curve\", "
                        "not \"s_curve\"; did you mean \"s-curve\"?"},
                       {4, "/tracks/0/clips/1/length_s", "\"length_s\" must be longer than 0; *"},
-                      {5, "/tracks/0/clips/1/speed", "\"speed\": a change of speed is not built yet"}}},
+                      {5, "/tracks/0/clips/1/sped", "unknown key \"sped\"; did you mean \"speed\"?"}}},
         /* One channel feeds two, but six take nothing else. */
         {.tracks = "{\"name\": \"T\", \"channels\": 2, \"clips\": [" MONO ", @1{\"file\": \"six.wav\"}]},\n"
                    "{\"name\": \"U\", \"clips\": [@2" MONO ", {\"file\": \"six.wav\"}], \"place\": {\"bed\": \"5.1\"}},"

@@ -54,6 +54,8 @@ typedef struct mxd_effect {
     void *(*read)(struct mxd_reader *reader, const mxd_effect_context *context);
     /* Checks values against each other and works out what depends on them, once all are there. NULL: nothing to do. */
     void (*finish)(void *params, struct mxd_reader *reader, const mxd_effect_context *context);
+    /* Told of each value that automation moves, and between which numbers, after finish: for the tail and emit. NULL: nothing to do. */
+    void (*automated)(void *params, uint32_t value, double least, double most);
     /* Frees what read returned; accepts NULL. */
     void (*destroy)(void *params);
     /* The file that params came from, as it can be opened, or NULL: no output may overwrite it. NULL: never any. */
@@ -71,6 +73,12 @@ typedef struct mxd_effect {
 
     /* Frames until the response has rung out, num_inputs wide: below -120 dB for feedback, exactly for FIR. */
     uint64_t (*tail_frames)(const void *params, uint32_t num_inputs);
+
+    /*
+     * Frames of silence after which the state that is left makes no difference any more, where that is longer than
+     * the output sounds: a detector's release. values: each the greatest that it takes. NULL: none.
+     */
+    uint64_t (*settle_frames)(const void *params, const double *values);
 
     /*
      * Emits the steps that turn num_inputs lanes into num_outputs lanes. lanes[]
@@ -97,6 +105,12 @@ extern const mxd_effect mxd_effect_polarity;
 extern const mxd_effect mxd_effect_width;
 extern const mxd_effect mxd_effect_rotate;
 extern const mxd_effect mxd_effect_dc_block;
+extern const mxd_effect mxd_effect_compressor;
+extern const mxd_effect mxd_effect_expander;
+extern const mxd_effect mxd_effect_gate;
+extern const mxd_effect mxd_effect_de_esser;
+extern const mxd_effect mxd_effect_multiband;
+extern const mxd_effect mxd_effect_transient;
 
 /* The effect of that type, or NULL. */
 const mxd_effect *mxd_effect_find(const char *type);

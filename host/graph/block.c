@@ -6,6 +6,7 @@
 
 #include "envelope.h"
 #include "moving.h"
+#include "../threads.h"
 #include "routing.h"
 
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct mxd_block_arrays {
     bool *rests;                /* one an input of every convolve row */
     const double **values;      /* one a row: its points, NULL where they do not move */
     double *value_points;       /* of all rows that move */
+    mxd_operation **moving;     /* those of this block */
     mxd_mix_output *outputs;    /* of all steps */
     mxd_mix_edge *edges;
     mxd_gain_point *points;
@@ -48,6 +50,7 @@ void mxd_block_arrays_destroy(struct mxd_block_arrays *arrays)
     free(arrays->rests);
     free(arrays->values);
     free(arrays->value_points);
+    free(arrays->moving);
     free(arrays->outputs);
     free(arrays->edges);
     free(arrays->points);
@@ -60,8 +63,8 @@ void mxd_block_arrays_destroy(struct mxd_block_arrays *arrays)
 /* Whether the gains can differ on the two sides of a frame: straight lines and objects' paths never do. */
 static bool can_jump(const mxd_route *route)
 {
-    for (uint32_t i = 0; i < 2; i++)
-        if (route->levels[i] && mxd_automation_can_jump(route->levels[i]))
+    for (uint32_t i = 0; i < route->num_levels; i++)
+        if (mxd_automation_can_jump(route->levels[i]))
             return true;
     for (uint32_t i = 0; route->kind == MXD_ROUTE_MAPPED && i < route->insert->num_automation; i++)
         if (mxd_automation_can_jump(&route->insert->automation[i]))
@@ -73,9 +76,8 @@ static bool can_jump(const mxd_route *route)
 static uint64_t points_of(const mxd_route *route, uint32_t block_frames)
 {
     uint64_t inner = 0;
-    for (uint32_t i = 0; i < 2; i++)
-        if (route->levels[i])
-            inner += mxd_automation_density(route->levels[i], block_frames);
+    for (uint32_t i = 0; i < route->num_levels; i++)
+        inner += mxd_automation_density(route->levels[i], block_frames);
     if (route->kind == MXD_ROUTE_PAN)
         inner += mxd_automation_density(route->pan, block_frames);
     if (route->kind == MXD_ROUTE_OBJECT)
@@ -165,6 +167,7 @@ static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const s
     a->rests = take(a, size->inputs, sizeof *a->rests);
     a->values = take(a, size->rows, sizeof *a->values);
     a->value_points = take(a, size->values, sizeof *a->value_points);
+    a->moving = take(a, size->rows, sizeof *a->moving);
     a->outputs = take(a, size->outputs, sizeof *a->outputs);
     a->edges = take(a, size->edges, sizeof *a->edges);
     /* A curve is written before it is known to be silent: room for one more. */
@@ -173,7 +176,7 @@ static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const s
     a->gains = take(a, size->most_gains, sizeof *a->gains);
     a->frames = take(a, size->most_points, sizeof *a->frames);
     return a->limits && a->uploads && a->downloads && a->runs && a->mixes && a->rows && a->restart && a->rests &&
-           a->values && a->value_points && a->outputs && a->edges && a->points && a->slots && a->gains && a->frames;
+           a->values && a->value_points && a->moving && a->outputs && a->edges && a->points && a->slots && a->gains && a->frames;
 }
 
 uint64_t mxd_graph_array_bytes(const mxd_graph *graph, uint32_t block_frames)
@@ -205,9 +208,21 @@ static mxd_result make_arrays(mxd_graph *graph, uint32_t block_frames)
     return MXD_OK;
 }
 
-mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames)
+static bool any_row_moves(const mxd_graph *graph)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < graph->num_operations; i++)
+        any |= mxd_row_moves(&graph->operations[i].row);
+    return any;
+}
+
+mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t block_frames, uint32_t num_threads)
 {
     mxd_result result = make_arrays(graph, block_frames);
+    if (!graph->threads)
+        graph->threads = mxd_threads_create(any_row_moves(graph) ? num_threads : 1);
+    if (!graph->threads)
+        result = MXD_ERROR_MEMORY;
     for (uint32_t i = 0; i < graph->num_steps && result == MXD_OK; i++)
         result = mxd_graph_attach_step(graph, &graph->steps[i], &graph->arrays->limits[i], backend);
     for (uint32_t i = 0; i < graph->num_chains; i++) {
@@ -297,8 +312,8 @@ static void list_uploads(mxd_graph *graph, const mxd_upload *sources, mxd_block 
 static uint64_t next_bend(const mxd_route *route, uint64_t frame)
 {
     uint64_t next = UINT64_MAX, candidate;
-    for (uint32_t i = 0; i < 2; i++)
-        if (route->levels[i] && (candidate = mxd_automation_next(route->levels[i], frame)) < next)
+    for (uint32_t i = 0; i < route->num_levels; i++)
+        if ((candidate = mxd_automation_next(route->levels[i], frame)) < next)
             next = candidate;
     if (route->kind == MXD_ROUTE_PAN && (candidate = mxd_automation_next(route->pan, frame)) < next)
         next = candidate;
@@ -314,9 +329,8 @@ static uint64_t next_bend(const mxd_route *route, uint64_t frame)
 static void route_gains(const mxd_route *route, uint64_t frame, bool before, uint32_t num_outputs, double *gains)
 {
     double level = route->gain;
-    for (uint32_t i = 0; i < 2; i++)
-        if (route->levels[i])
-            level *= mxd_gain_of_db(mxd_automation_value(route->levels[i], frame, before));
+    for (uint32_t i = 0; i < route->num_levels; i++)
+        level *= mxd_gain_of_db(mxd_automation_value(route->levels[i], frame, before));
     switch (route->kind) {
     case MXD_ROUTE_FIXED:
         memcpy(gains, route->fixed, num_outputs * sizeof *gains);
@@ -512,11 +526,11 @@ typedef struct row_cursor {
     uint32_t row;
     uint32_t input;
     double *points;
+    uint32_t num_moving;
 } row_cursor;
 
 /* Lists the active rows of an eq or convolve step, or of another kernel's. */
-static void list_row_run(mxd_graph *graph, const mxd_step *step, uint64_t first_frame, row_cursor *next,
-                         mxd_block *block)
+static void list_row_run(mxd_graph *graph, const mxd_step *step, row_cursor *next, mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
     const row_cursor begin = *next;
@@ -527,8 +541,8 @@ static void list_row_run(mxd_graph *graph, const mxd_step *step, uint64_t first_
             continue;
         a->values[next->row] = NULL;
         if (mxd_row_moves(&operation->row)) {
-            mxd_row_points(graph->session, operation, first_frame, block->num_frames, next->points);
-            a->values[next->row] = next->points;
+            a->moving[next->num_moving++] = operation;
+            a->values[next->row] = operation->row.points = next->points;
             next->points += (size_t)mxd_value_points(block->num_frames) * operation->row.num_values;
         }
         a->rows[next->row] = i;
@@ -547,6 +561,21 @@ static void list_row_run(mxd_graph *graph, const mxd_step *step, uint64_t first_
         };
 }
 
+/* The points of one row that moves: rows do not know of each other. */
+typedef struct moving_job {
+    const mxd_graph *graph;
+    uint64_t first_frame;
+    uint32_t num_frames;
+} moving_job;
+
+static void fill_points(void *user, uint32_t index, uint32_t thread)
+{
+    (void)thread;
+    const moving_job *job = user;
+    mxd_operation *operation = job->graph->arrays->moving[index];
+    mxd_row_points(job->graph->session, operation, job->first_frame, job->num_frames, operation->row.points);
+}
+
 static void list_runs(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
@@ -557,8 +586,10 @@ static void list_runs(mxd_graph *graph, uint64_t first_frame, uint32_t num_frame
         if (graph->steps[i].kind == MXD_OPERATION_MIX)
             list_mix_run(graph, i, first_frame, num_frames, &next, block);
         else
-            list_row_run(graph, &graph->steps[i], first_frame, &next_row, block);
+            list_row_run(graph, &graph->steps[i], &next_row, block);
     }
+    const moving_job job = {graph, first_frame, block->num_frames};
+    mxd_threads_run(graph->threads, next_row.num_moving, fill_points, (void *)&job);
 }
 
 static void list_downloads(mxd_graph *graph, uint32_t num_frames, float *outputs, mxd_block *block)

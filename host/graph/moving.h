@@ -5,7 +5,7 @@
 #include "graph.h"
 
 /* Most values of one insert. */
-#define MXD_MAX_INSERT_VALUES 256
+#define MXD_MAX_INSERT_VALUES 288 /* an equaliser of 32 bands, nine each */
 
 /* The insert's values at a frame of the session; before: limits from the left. */
 void mxd_insert_values(const mxd_insert *insert, uint64_t frame, bool before, double values[MXD_MAX_INSERT_VALUES]);

@@ -55,7 +55,8 @@ typedef struct mxd_kernel {
     /*
      * On a device a row is one workgroup that goes through the frames in order,
      * its state carried from dispatch to dispatch; or, with tile_frames, one
-     * workgroup for each so many frames, side by side (not in_place then).
+     * workgroup for each so many frames, side by side (not in_place then). Its
+     * shader takes no more than 16 KiB of shared memory.
      */
     uint32_t tile_frames;
     uint32_t workgroup;    /* invocations; a power of two, halved where a device takes fewer */

@@ -6,6 +6,8 @@
     X(SHIFT, shift) \
     X(DELAY, delay) \
     X(MODULATE, modulate) \
-    X(PHASER, phaser)
+    X(PHASER, phaser) \
+    X(DYNAMICS, dynamics) \
+    X(FILTER, filter)
 
 #endif

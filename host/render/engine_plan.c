@@ -131,7 +131,8 @@ static mxd_result try_block_size(mxd_plan *plan, const mxd_render_options *optio
     if (!plan->backend_problems)
         return MXD_ERROR_MEMORY;
     mxd_result result = mxd_backend_create(plan->kind, &params, plan->backend_problems, &plan->backend);
-    return result == MXD_OK ? mxd_graph_attach(plan->graph, plan->backend, block_frames) : result;
+    return result == MXD_OK ? mxd_graph_attach(plan->graph, plan->backend, block_frames, options->num_threads)
+                            : result;
 }
 
 /* Lanes and buffers alone, before a backend is made: what says at once that a block size is too large. */

@@ -76,6 +76,8 @@ static void destroy(mxd_backend *base)
         mxd_vulkan_pipeline_finish(context, &backend->eq);
         mxd_vulkan_pipeline_finish(context, &backend->mix);
         mxd_vulkan_pipeline_finish(context, &backend->unpack);
+        for (uint32_t i = 0; i < MXD_NUM_KERNELS; i++)
+            mxd_vulkan_pipeline_finish(context, &backend->rows[i]);
         for (uint32_t i = 0; i < MXD_VULKAN_MAX_SLOTS; i++)
             finish_slot(backend, &backend->slots[i]);
         mxd_vulkan_buffer_finish(context, &backend->params);
@@ -93,12 +95,13 @@ static uint64_t memory(const mxd_backend *base)
 
 static uint32_t timings(const mxd_backend *base, mxd_backend_timing *entries, uint32_t capacity)
 {
-    static const char *const names[MXD_VULKAN_NUM_KERNELS] = {"eq",     "convolve", "mix",
+    static const char *const names[MXD_VULKAN_KERNEL_ROWS] = {"eq",     "convolve", "mix",
                                                             "upload", "unpack",   "download"};
     const mxd_vulkan_backend *backend = (const mxd_vulkan_backend *)base;
     for (uint32_t i = 0; i < MXD_VULKAN_NUM_KERNELS && i < capacity; i++)
         entries[i] = (mxd_backend_timing){
-            .kernel = names[i],
+            .kernel = i < MXD_VULKAN_KERNEL_ROWS ? names[i]
+                                                 : mxd_kernel_get((mxd_kernel_id)(i - MXD_VULKAN_KERNEL_ROWS))->name,
             .device_s = backend->device_s[i],
             .lane_frames = backend->lane_frames[i],
         };
@@ -120,17 +123,6 @@ mxd_result mxd_vulkan_add_step(mxd_vulkan_backend *backend, mxd_vulkan_step *ste
     return MXD_OK;
 }
 
-/* Not built yet. */
-static mxd_result add_rows(mxd_backend *backend, mxd_kernel_id kernel, const mxd_kernel_row *rows, uint32_t num_rows,
-                           uint32_t *step)
-{
-    (void)rows;
-    (void)num_rows;
-    (void)step;
-    return mxd_fail(backend->problems, MXD_ERROR_DEVICE, NULL, "the kernel %s is not built yet for %s",
-                    mxd_kernel_get(kernel)->name, backend->info.kind);
-}
-
 mxd_result mxd_backend_vulkan_create(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **out)
 {
     static const mxd_backend_functions functions = {
@@ -138,7 +130,7 @@ mxd_result mxd_backend_vulkan_create(const mxd_backend_params *params, mxd_probl
         .add_eq = mxd_vulkan_add_eq,
         .add_convolve = mxd_vulkan_add_convolve,
         .add_mix = mxd_vulkan_add_mix,
-        .add_rows = add_rows,
+        .add_rows = mxd_vulkan_add_rows,
         .prepare = mxd_vulkan_prepare,
         .memory = memory,
         .submit = mxd_vulkan_submit,

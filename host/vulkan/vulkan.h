@@ -2,7 +2,7 @@
  * What the files of this folder share: the device with its limits and queues
  * (instance.c, devices.c, facts.c, queues.c), memory (memory.c), pipelines
  * (pipelines.c, variants.c), and the backend with its steps and blocks
- * (backend.c, blocks.c, uploads.c; eq.c, convolve.c, mix.c).
+ * (backend.c, blocks.c, uploads.c; eq.c, convolve.c, mix.c, rows.c).
  *
  * All functions that return mxd_result add the problem that they failed of.
  */
@@ -301,7 +301,8 @@ typedef enum mxd_vulkan_kernel {
     MXD_VULKAN_KERNEL_UPLOAD,
     MXD_VULKAN_KERNEL_UNPACK,
     MXD_VULKAN_KERNEL_DOWNLOAD,
-    MXD_VULKAN_NUM_KERNELS
+    MXD_VULKAN_KERNEL_ROWS, /* the first of those of host/kernels, in their order */
+    MXD_VULKAN_NUM_KERNELS = MXD_VULKAN_KERNEL_ROWS + MXD_NUM_KERNELS
 } mxd_vulkan_kernel;
 
 typedef struct mxd_vulkan_backend mxd_vulkan_backend;
@@ -402,6 +403,7 @@ struct mxd_vulkan_backend {
     mxd_vulkan_pipeline eq;
     mxd_vulkan_pipeline mix;
     mxd_vulkan_pipeline unpack;
+    mxd_vulkan_pipeline rows[MXD_NUM_KERNELS];
     mxd_threads *copiers;        /* to and from staging: one thread does not fill the bus */
     uint64_t head_bytes;         /* largest of any block so far: all slots grow to it at once */
     uint64_t page_bytes[MXD_VULKAN_MAX_PAGES];
@@ -460,6 +462,8 @@ mxd_result mxd_vulkan_add_eq(mxd_backend *backend, const mxd_eq_row *rows, uint3
 mxd_result mxd_vulkan_add_convolve(mxd_backend *backend, const mxd_convolve_row *rows, uint32_t num_rows,
                                    uint32_t *step);
 mxd_result mxd_vulkan_add_mix(mxd_backend *backend, const mxd_mix_limits *limits, uint32_t *step);
+mxd_result mxd_vulkan_add_rows(mxd_backend *backend, mxd_kernel_id kernel, const mxd_kernel_row *rows,
+                               uint32_t num_rows, uint32_t *step);
 void mxd_vulkan_convolver_destroy(mxd_vulkan_backend *backend);
 mxd_result mxd_vulkan_prepare(mxd_backend *backend);
 mxd_result mxd_vulkan_submit(mxd_backend *backend, const mxd_block *block, uint64_t *ticket);
