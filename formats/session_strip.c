@@ -251,15 +251,19 @@ static void load_side_chain(mxd_loader *loader, mxd_reader *reader, mxd_insert *
     mxd_reader_close(child);
 }
 
-/* Tells the insert what moves. */
+/* Tells the insert how far its values go; handles of a bezier lie beyond its points, the curve does not go beyond them. */
 static void tell_automation(mxd_insert *insert)
 {
-    for (uint32_t i = 0; insert->effect->automated && i < insert->num_automation; i++) {
+    for (uint32_t i = 0; i < insert->num_automation && insert->effect->automated; i++) {
         const mxd_automation *automation = &insert->automation[i];
         double least = automation->points[0].value, most = least;
-        for (uint32_t j = 1; j < automation->num_points; j++) {
-            least = fmin(least, automation->points[j].value);
-            most = fmax(most, automation->points[j].value);
+        for (uint32_t p = 0; p < automation->num_points; p++) {
+            const double value = automation->points[p].value;
+            const mxd_segment *s = automation->segments && p + 1 < automation->num_points ? &automation->segments[p] : NULL;
+            const double out = s && s->curve == MXD_CURVE_BEZIER ? value + s->out_value : value;
+            const double in = s && s->curve == MXD_CURVE_BEZIER ? automation->points[p + 1].value + s->in_value : value;
+            least = fmin(least, fmin(value, fmin(out, in)));
+            most = fmax(most, fmax(value, fmax(out, in)));
         }
         insert->effect->automated(insert->params, automation->value, least, most);
     }

@@ -53,7 +53,40 @@ def full():
         {"type": "trim", "gain_db": -3, "channels_db": [0, -0.5]},
         {"type": "polarity", "channels": [1]}, {"type": "width", "width": 0.5, "below_hz": 120},
         {"type": "rotate", "angle_deg": -20}, {"type": "dc-block", "frequency_hz": 10}]
-    for insert in [eq, room, response] + utilities:
+    key = {"side_chain": {"from": "Panned", "tap": "pre-fader"}, "key_listen": False, "key_filter": [
+        {"type": "high-pass", "enabled": True, "frequency_hz": 80, "q": 0.7, "slope_db_per_octave": 12},
+        {"type": "bell", "frequency_hz": 3000.5, "gain_db": -2.5, "q": 1}]}
+    band = {"threshold_db": -20, "ratio": 2, "knee_db": 6, "range_db": 12, "attack_ms": 10, "release_ms": 100, "gain_db": 1,
+            "solo": False, "bypass": True}
+    dynamics = [
+        {"type": "compressor", "threshold_db": -18, "ratio": 100, "knee_db": 0, "attack_ms": 5, "release_ms": 80,
+         "makeup_db": 3, "auto_makeup": True, "mix": 0.5, "link": 0, "range_db": 20, "detector": "rms", "rms_ms": 5,
+         "lookahead_ms": 5, **key},
+        {"type": "expander", "threshold_db": -50, "ratio": 2, "knee_db": 3, "range_db": 30, "attack_ms": 1, "hold_ms": 10,
+         "release_ms": 80, "mix": 1, "link": 1, "detector": "rms", "rms_ms": 20, "lookahead_ms": 1, **key},
+        {"type": "gate", "threshold_db": -50, "hysteresis_db": 4, "range_db": 60, "attack_ms": 0.1, "hold_ms": 10,
+         "release_ms": 80, "link": 1, "lookahead_ms": 1, **key},
+        {"type": "de-esser", "frequency_hz": 7000, "q": 2, "threshold_db": -30, "ratio": 3, "knee_db": 3, "attack_ms": 1,
+         "release_ms": 50, "range_db": 12, "mix": 1, "link": 1, "mode": "wide"},
+        {"type": "multiband", "crossovers_hz": [200, 2000], "mix": 1, "link": 1, "detector": "rms", "rms_ms": 10,
+         "lookahead_ms": 0, "bands": [band, {}, band]},
+        {"type": "transient", "attack_db": 6, "sustain_db": -6, "attack_ms": 20, "sustain_ms": 300, "output_db": -1,
+         "mix": 1, "link": 1}]
+    delays = [
+        {"type": "delay", "time_s": 0.3, "spread": 0.25, "feedback": -0.5, "ping_pong": True, "low_cut_hz": 100,
+         "high_cut_hz": 8000, "modulation_ms": 2, "modulation_hz": 0.5, "mix": 1},
+        {"type": "delay", "note": "1/8."},
+        {"type": "chorus", "voices": 8, "delay_ms": 20, "depth_ms": 4, "rate_hz": 0.6, "spread": 0.5, "feedback": 0.2, "mix": 0.3},
+        {"type": "chorus", "note": "1/1"},
+        {"type": "flanger", "delay_ms": 0.1, "depth_ms": 2, "rate_hz": 0, "feedback": 0.99, "mix": 0.5, "stereo_phase_deg": 180,
+         "shape": "triangle"}, {"type": "flanger", "note": "2/1"},
+        {"type": "phaser", "stages": 24, "frequency_hz": 500, "depth_octaves": 2, "rate_hz": 1, "feedback": -0.9, "mix": 1,
+         "stereo_phase_deg": -90}, {"type": "phaser", "note": "1/2T"},
+        {"type": "tremolo", "rate_hz": 6, "depth": 1, "shape": "saw", "phase_deg": 45, "stereo_phase_deg": 180},
+        {"type": "tremolo", "note": "1/16"},
+        {"type": "auto-pan", "rate_hz": 0.2, "depth": 0.7, "shape": "square", "phase_deg": -90},
+        {"type": "auto-pan", "note": "1/4.."}]
+    for insert in [eq, room, response] + utilities + dynamics + delays:
         insert.setdefault("bypass", False)
         insert.setdefault("automation", [])
     return {
@@ -88,7 +121,7 @@ def full():
             {"name": "Panned", "clips": [{"file": "mono.wav"}], "output": "Drums", "place": {"pan": -0.3},
              "automation": [{"parameter": "pan", "points": [[0, -1], [1, 1]]}]}],
         "buses": [
-            {"name": "Drums", "channels": 2, "inserts": utilities, "fader_db": None, "mute": True, "solo": False,
+            {"name": "Drums", "channels": 2, "inserts": utilities + dynamics + delays, "fader_db": None, "mute": True, "solo": False,
              "sends": [{"to": "Hall"}], "automation": [{"parameter": "fader_db", "points": [[0, 0]]}],
              "output": "Hall", "place": {"pan": 0}},
             {"name": "Hall", "channels": 2, "inserts": [room], "place": {"bed": "0+2+0"}}],
@@ -149,6 +182,15 @@ TRACK, CLIP, PLACE = ("tracks", 0), ("tracks", 0, "clips", 0), ("tracks", 0, "pl
 CLIP_2, CLIP_3 = ("tracks", 0, "clips", 1), ("tracks", 0, "clips", 2)
 BAND, ROOM = ("tracks", 0, "inserts", 0, "bands", 1), ("buses", 1, "inserts", 0, "impulse_response")
 UTILITY = ("buses", 0, "inserts")
+
+
+class Delays(tuple):
+    """The path of the inserts behind the utilities and dynamics: + (index, key...)."""
+    def __add__(self, rest):
+        return UTILITY + (12 + rest[0],) + rest[1:]
+
+
+DELAY = Delays()
 # Each is wrong by itself, and the loader must place it at (or right above) the path that is changed.
 WRONG = [
     (("mixdown",), ...), (("mixdown",), 2), (("mixdown",), "1"), (("title",), 3), (("sample_rate",), 7999),
@@ -196,7 +238,7 @@ WRONG = [
     (("tracks", 1, "place", "object", "positions", 0, "time_s"), ...),
     (("buses", 0, "channels"), ...), (("buses", 0, "channels"), 0), (("buses", 0, "clips"), []), (("buses", 1, "place", "bed"), 2),
     (("buses", 1, "place", "bed"), "binaural"),
-    (TRACK + ("inserts", 0), {"type": "compressor"}), (TRACK + ("inserts", 0), {"type": "eqq"}), (TRACK + ("inserts", 0), {}),
+    (TRACK + ("inserts", 0), {"type": "match"}), (TRACK + ("inserts", 0), {"type": "eqq"}), (TRACK + ("inserts", 0), {}),
     (TRACK + ("inserts", 0, "bands"), []), (TRACK + ("inserts", 0, "bands"), ...),
     (BAND + ("type",), "peak"), (BAND + ("frequency_hz",), 0), (BAND + ("frequency_hz",), ...), (BAND + ("gain_db",), 61),
     (BAND + ("gain_db",), ...), (BAND + ("q",), 0), (BAND + ("slope_db_per_octave",), 12), (BAND + ("enabled",), 1),
@@ -216,6 +258,23 @@ WRONG = [
     (UTILITY + (1, "channels_db"), [25, 0]), (UTILITY + (2, "channels"), []), (UTILITY + (2, "channels"), [1, 1]),
     (UTILITY + (2, "channels"), [0.5]), (UTILITY + (3, "width"), 2.1), (UTILITY + (3, "below_hz"), 5),
     (UTILITY + (4, "angle_deg"), 3601), (UTILITY + (5, "frequency_hz"), 0.1),
+    (UTILITY + (6, "threshold_db"), 25), (UTILITY + (6, "ratio"), 0.5), (UTILITY + (6, "ratio"), None),
+    (UTILITY + (6, "attack_ms"), -1), (UTILITY + (6, "link"), 1.1), (UTILITY + (6, "detector"), "mean"),
+    (UTILITY + (6, "hysteresis_db"), 3), (UTILITY + (6, "key_filter"), []),
+    (UTILITY + (6, "key_filter", 0, "threshold_db"), -20), (UTILITY + (6, "side_chain", "from"), ...),
+    (UTILITY + (6, "side_chain"), "Panned"), (UTILITY + (6, "lookahead_ms"), 101), (UTILITY + (7, "range_db"), 145),
+    (UTILITY + (7, "makeup_db"), 3), (UTILITY + (8, "knee_db"), 3), (UTILITY + (8, "hold_ms"), 5001),
+    (UTILITY + (8, "detector"), "rms"), (UTILITY + (9, "mode"), "both"), (UTILITY + (9, "frequency_hz"), 100),
+    (UTILITY + (9, "side_chain"), {"from": "Panned"}), (UTILITY + (10, "crossovers_hz"), []), (UTILITY + (10, "crossovers_hz", 0), 5),
+    (UTILITY + (10, "bands"), []), (UTILITY + (10, "bands", 0, "ratio"), 101), (UTILITY + (10, "bands", 0, "mix"), 1),
+    (UTILITY + (11, "attack_db"), 25), (UTILITY + (11, "threshold_db"), -20),
+    (DELAY + (0, "time_s"), 11), (DELAY + (0, "time_s"), ...), (DELAY + (0, "note"), "1/4"), (DELAY + (1, "note"), "1/3"),
+    (DELAY + (1, "note"), 4), (DELAY + (0, "feedback"), 1), (DELAY + (0, "ping_pong"), 1), (DELAY + (0, "spread"), 1.5),
+    (DELAY + (0, "mix"), -0.1), (DELAY + (0, "high_cut_hz"), 10), (DELAY + (2, "voices"), 9), (DELAY + (2, "voices"), 1.5),
+    (DELAY + (2, "note"), "1/4"), (DELAY + (4, "delay_ms"), 0), (DELAY + (4, "shape"), "square"), (DELAY + (4, "feedback"), -1),
+    (DELAY + (6, "stages"), 1), (DELAY + (6, "frequency_hz"), 10), (DELAY + (6, "depth_octaves"), 6), (DELAY + (7, "rate_hz"), 1),
+    (DELAY + (8, "shape"), "round"), (DELAY + (8, "depth"), 1.1), (DELAY + (8, "rate_hz"), 51), (DELAY + (10, "phase_deg"), 361),
+    (DELAY + (10, "stereo_phase_deg"), 0),
     (("deliverables", 0, "file"), ...), (("deliverables", 0, "file"), "x.mp3"), (("deliverables", 0, "file"), "x"),
     (("deliverables", 0, "layout"), ...), (("deliverables", 0, "layout"), "ambisonics"), (("deliverables", 0, "bit_depth"), 20),
     (("deliverables", 0, "format"), "adm"), (("deliverables", 0, "channel_order"), "film"),

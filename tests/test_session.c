@@ -265,10 +265,10 @@ static void test_automation(void **state)
 static void test_inserts(void **state)
 {
     static const bad_session cases[] = {
-        {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], \"inserts\": [{\"type\": @1\"compressor\", \"ratio\": 2},\n"
+        {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], \"inserts\": [{\"type\": @1\"limiter\", \"ratio\": 2},\n"
                    "{\"type\": @2\"eqq\", \"x\": 1}, @3{}, {\"type\": @43}, {\"type\": \"eq\", \"bands\": [{\"type\": \"bell\",\n"
                    "\"frequency_hz\": 100, \"gain_db\": 0, \"q\": @50}]}, @6\"eq\"]}",
-         .problems = {{1, "/tracks/0/inserts/0/type", "the insert \"compressor\" is not built yet"},
+         .problems = {{1, "/tracks/0/inserts/0/type", "the insert \"limiter\" is not built yet"},
                       {2, "/tracks/0/inserts/1/type", "\"type\" must be *, not \"eqq\"; did you mean \"eq\"?"},
                       {3, "/tracks/0/inserts/2", "\"type\" is missing"},
                       {4, "/tracks/0/inserts/3/type", "\"type\" must be a string, not a number"},

@@ -24,12 +24,10 @@ static const mxd_effect *const effects[] = {
     &mxd_effect_de_esser,
     &mxd_effect_multiband,
     &mxd_effect_transient,
+    &mxd_effect_reverb,
 };
 
-static const char *const planned[] = {
-    "saturator", "pitch", "reverb", "lv2",
-    "limiter", "match",
-};
+static const char *const planned[] = {"saturator", "pitch", "lv2", "limiter", "match"};
 
 const mxd_effect *mxd_effect_get(uint32_t index)
 {

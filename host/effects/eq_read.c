@@ -138,7 +138,8 @@ static void read_dynamics(mxd_reader *reader, mxd_eq_item *item)
 {
     static const char *const directions[] = {"down", "up"};
     int direction = 0;
-    mxd_read_choice(reader, "direction", MXD_OPTIONAL, directions, 2, &direction);
+    if (mxd_read_has(reader, "direction"))
+        item->works &= mxd_read_choice(reader, "direction", MXD_OPTIONAL, directions, 2, &direction);
     item->rises = direction == 1;
     for (uint32_t i = 0; i < MXD_EQ_BAND_VALUES - MXD_EQ_NUM_SHAPE_VALUES; i++) {
         const mxd_insert_parameter *parameter = &dynamic_parameters[i];
@@ -185,7 +186,8 @@ static void read_item(mxd_reader *reader, uint32_t sample_rate, bool is_linear, 
         refuse_dynamics(reader, "is for a dynamic band: a bell, a low-shelf or a high-shelf", item);
     else {
         read_dynamics(reader, item);
-        item->works &= !mxd_read_refuse(reader, "threshold_db", "a dynamic equaliser band");
+        if (item->works)
+            item->works = !mxd_read_refuse(reader, "threshold_db", "a dynamic equaliser band");
     }
     item->values[MXD_EQ_FREQUENCY] = item->band.frequency_hz;
     item->values[MXD_EQ_GAIN] = item->band.gain_db;
@@ -219,11 +221,7 @@ bool mxd_eq_read_bands(mxd_reader *reader, const char *key, uint32_t sample_rate
         mxd_reader *object = mxd_item_object(bands, i);
         mxd_eq_item item = {0};
         bool enabled = true;
-        if (object) {
-            item.works = read_band(object, sample_rate, false, &item.band, &enabled);
-            refuse_dynamics(object, "is for the bands of an eq: a filter's are not dynamic", &item);
-        }
-        if (item.works && enabled)
+        if (object && read_band(object, sample_rate, false, &item.band, &enabled) && enabled)
             *num_sections += mxd_eq_design(&item.band, sample_rate, sections + *num_sections);
         mxd_reader_close(object);
     }
