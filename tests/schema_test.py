@@ -184,13 +184,9 @@ BAND, ROOM = ("tracks", 0, "inserts", 0, "bands", 1), ("buses", 1, "inserts", 0,
 UTILITY = ("buses", 0, "inserts")
 
 
-class Delays(tuple):
-    """The path of the inserts behind the utilities and dynamics: + (index, key...)."""
-    def __add__(self, rest):
-        return UTILITY + (12 + rest[0],) + rest[1:]
-
-
-DELAY = Delays()
+def delay(index, key):
+    """The path of a key of the inserts behind the utilities and dynamics."""
+    return UTILITY + (12 + index, key)
 # Each is wrong by itself, and the loader must place it at (or right above) the path that is changed.
 WRONG = [
     (("mixdown",), ...), (("mixdown",), 2), (("mixdown",), "1"), (("title",), 3), (("sample_rate",), 7999),
@@ -268,13 +264,13 @@ WRONG = [
     (UTILITY + (9, "side_chain"), {"from": "Panned"}), (UTILITY + (10, "crossovers_hz"), []), (UTILITY + (10, "crossovers_hz", 0), 5),
     (UTILITY + (10, "bands"), []), (UTILITY + (10, "bands", 0, "ratio"), 101), (UTILITY + (10, "bands", 0, "mix"), 1),
     (UTILITY + (11, "attack_db"), 25), (UTILITY + (11, "threshold_db"), -20),
-    (DELAY + (0, "time_s"), 11), (DELAY + (0, "time_s"), ...), (DELAY + (0, "note"), "1/4"), (DELAY + (1, "note"), "1/3"),
-    (DELAY + (1, "note"), 4), (DELAY + (0, "feedback"), 1), (DELAY + (0, "ping_pong"), 1), (DELAY + (0, "spread"), 1.5),
-    (DELAY + (0, "mix"), -0.1), (DELAY + (0, "high_cut_hz"), 10), (DELAY + (2, "voices"), 9), (DELAY + (2, "voices"), 1.5),
-    (DELAY + (2, "note"), "1/4"), (DELAY + (4, "delay_ms"), 0), (DELAY + (4, "shape"), "square"), (DELAY + (4, "feedback"), -1),
-    (DELAY + (6, "stages"), 1), (DELAY + (6, "frequency_hz"), 10), (DELAY + (6, "depth_octaves"), 6), (DELAY + (7, "rate_hz"), 1),
-    (DELAY + (8, "shape"), "round"), (DELAY + (8, "depth"), 1.1), (DELAY + (8, "rate_hz"), 51), (DELAY + (10, "phase_deg"), 361),
-    (DELAY + (10, "stereo_phase_deg"), 0),
+    (delay(0, "time_s"), 11), (delay(0, "time_s"), ...), (delay(0, "note"), "1/4"), (delay(1, "note"), "1/3"),
+    (delay(1, "note"), 4), (delay(0, "feedback"), 1), (delay(0, "ping_pong"), 1), (delay(0, "spread"), 1.5),
+    (delay(0, "mix"), -0.1), (delay(0, "high_cut_hz"), 10), (delay(2, "voices"), 9), (delay(2, "voices"), 1.5),
+    (delay(2, "note"), "1/4"), (delay(4, "delay_ms"), 0), (delay(4, "shape"), "square"), (delay(4, "feedback"), -1),
+    (delay(6, "stages"), 1), (delay(6, "frequency_hz"), 10), (delay(6, "depth_octaves"), 6),
+    (delay(8, "shape"), "round"), (delay(8, "depth"), 1.1), (delay(8, "rate_hz"), 51), (delay(10, "phase_deg"), 361),
+    (delay(10, "stereo_phase_deg"), 0),
     (("deliverables", 0, "file"), ...), (("deliverables", 0, "file"), "x.mp3"), (("deliverables", 0, "file"), "x"),
     (("deliverables", 0, "layout"), ...), (("deliverables", 0, "layout"), "ambisonics"), (("deliverables", 0, "bit_depth"), 20),
     (("deliverables", 0, "format"), "adm"), (("deliverables", 0, "channel_order"), "film"),
