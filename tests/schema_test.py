@@ -52,7 +52,11 @@ def full():
          "automation": [{"parameter": "gain_db", "curve": "hold", "points": [[0, None], [1, 3]]}]},
         {"type": "trim", "gain_db": -3, "channels_db": [0, -0.5]},
         {"type": "polarity", "channels": [1]}, {"type": "width", "width": 0.5, "below_hz": 120},
-        {"type": "rotate", "angle_deg": -20}, {"type": "dc-block", "frequency_hz": 10}]
+        {"type": "rotate", "angle_deg": -20}, {"type": "dc-block", "frequency_hz": 10},
+        {"type": "reverb", "decay_s": 1.5, "low_decay": 1.2, "low_hz": 200, "high_decay": 0.4, "high_hz": 5000, "size": 0.8,
+         "predelay_ms": 12, "diffusion": 0.7, "modulation_ms": 0.1, "modulation_hz": 1, "wet_db": -3, "dry_db": None,
+         "outputs": 2},
+        {"type": "reverb", "layout": "stereo"}]
     for insert in [eq, room, response] + utilities:
         insert.setdefault("bypass", False)
         insert.setdefault("automation", [])
@@ -195,6 +199,9 @@ WRONG = [
     (UTILITY + (1, "channels_db"), [25, 0]), (UTILITY + (2, "channels"), []), (UTILITY + (2, "channels"), [1, 1]),
     (UTILITY + (2, "channels"), [0.5]), (UTILITY + (3, "width"), 2.1), (UTILITY + (3, "below_hz"), 5),
     (UTILITY + (4, "angle_deg"), 3601), (UTILITY + (5, "frequency_hz"), 0.1),
+    (UTILITY + (6, "decay_s"), 0.05), (UTILITY + (6, "high_decay"), 1.1), (UTILITY + (6, "size"), 5),
+    (UTILITY + (6, "outputs"), 0), (UTILITY + (6, "layout"), "stereo"), (UTILITY + (7, "layout"), "7.1.5"),
+    (UTILITY + (6, "automation"), [{"parameter": "decay_s", "points": []}]),
     (("deliverables", 0, "file"), ...), (("deliverables", 0, "file"), "x.mp3"), (("deliverables", 0, "file"), "x"),
     (("deliverables", 0, "layout"), ...), (("deliverables", 0, "layout"), "ambisonics"), (("deliverables", 0, "bit_depth"), 20),
     (("deliverables", 0, "format"), "adm"), (("deliverables", 0, "channel_order"), "film"),
