@@ -200,7 +200,7 @@ WRONG = [
     (UTILITY + (2, "channels"), [0.5]), (UTILITY + (3, "width"), 2.1), (UTILITY + (3, "below_hz"), 5),
     (UTILITY + (4, "angle_deg"), 3601), (UTILITY + (5, "frequency_hz"), 0.1),
     (UTILITY + (6, "decay_s"), 0.05), (UTILITY + (6, "high_decay"), 1.1), (UTILITY + (6, "size"), 5),
-    (UTILITY + (6, "outputs"), 0), (UTILITY + (6, "layout"), "stereo"), (UTILITY + (7, "layout"), "7.1.5"),
+    (UTILITY + (6, "outputs"), 0), (UTILITY + (6, "layout"), "stereo"), (UTILITY + (7, "layout"), 2),
     (UTILITY + (6, "automation"), [{"parameter": "decay_s", "points": []}]),
     (("deliverables", 0, "file"), ...), (("deliverables", 0, "file"), "x.mp3"), (("deliverables", 0, "file"), "x"),
     (("deliverables", 0, "layout"), ...), (("deliverables", 0, "layout"), "ambisonics"), (("deliverables", 0, "bit_depth"), 20),

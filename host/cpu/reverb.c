@@ -88,22 +88,23 @@ static void diffuse(real *ring, uint32_t capacity, uint32_t position, uint32_t d
     ring_write(ring, capacity, position, w);
 }
 
-/* What the inputs send into the lines in a chunk that begins at a frame of the block. */
-static void inject(const cpu_row *row, real *rings, uint32_t frame, uint32_t num_frames, planes *into)
+/* The inputs behind their all-passes, [input][frame]. */
+typedef struct diffused {
+    _Alignas(ALIGNMENT) real of[MXD_MAX_ROW_LANES][CHUNK];
+} diffused;
+
+/* For the chunk at a frame of the block. */
+static void diffuse_inputs(const cpu_row *row, real *rings, uint32_t frame, uint32_t num_frames, diffused *into)
 {
     const uint32_t capacity = row->settings[MXD_REVERB_DIFFUSER_CAPACITY];
     const real c = row_held(row, MXD_REVERB_DIFFUSION, frame);
     for (uint32_t i = 0; i < row->num_inputs; i++) {
-        _Alignas(ALIGNMENT) real x[CHUNK] = {0};
+        real *x = into->of[i];
+        memset(x, 0, CHUNK * sizeof *x);
         copy_frames(x, row->inputs[i] + frame, num_frames);
         for (uint32_t d = 0; d < MXD_REVERB_DIFFUSERS; d++, rings += mxd_reverb_ring(capacity))
             diffuse(rings, capacity, row->position + frame,
                     mxd_reverb_diffuser(row->settings[MXD_REVERB_DIFFUSER + d], i), c, x);
-        for (uint32_t k = 0; k < LINES; k++) {
-            const real gain = hadamard_entry(i, k);
-            for (uint32_t n = 0; n < CHUNK; n++)
-                into->of[k][n] = (i ? into->of[k][n] : 0) + gain * x[n];
-        }
     }
 }
 
@@ -298,13 +299,14 @@ static void run_chunk(const cpu_row *row, const real *const point[2], const shel
     const uint32_t capacity = row->settings[MXD_REVERB_LINE_CAPACITY], position = row->position + frame;
     real *lines = row->state + MXD_REVERB_FILTERS;
     const bool moving = are_moving(point);
-    planes input, mixed;
+    planes mixed;
+    diffused inputs;
     columns turned;
     movement moved;
     const real *reads[LINES];
     if (moving)
         find_movement(point, &moved);
-    inject(row, lines + LINES * (size_t)mxd_reverb_ring(capacity), frame, num_frames, &input);
+    diffuse_inputs(row, lines + LINES * (size_t)mxd_reverb_ring(capacity), frame, num_frames, &inputs);
     for (uint32_t k = 0; k < LINES; k++) {
         const real *ring = lines + k * (size_t)mxd_reverb_ring(capacity);
         const uint32_t length = row->settings[MXD_REVERB_LENGTH + k];
@@ -321,10 +323,12 @@ static void run_chunk(const cpu_row *row, const real *const point[2], const shel
     mix_lines(&mixed);
     write_outputs(row, &mixed, 0, frame, num_frames);
     for (uint32_t k = 0; k < LINES; k++) {
-        real *to = mixed.of[mxd_reverb_source(k)];
-        for (uint32_t n = 0; n < CHUNK; n++)
-            to[n] += input.of[k][n];
-        ring_write(lines + k * (size_t)mxd_reverb_ring(capacity), capacity, position, to);
+        _Alignas(ALIGNMENT) real sum[CHUNK];
+        memcpy(sum, mixed.of[mxd_reverb_source(k)], sizeof sum);
+        for (uint32_t i = 0; i < row->num_inputs; i++)
+            for (uint32_t n = 0; n < CHUNK; n++)
+                sum[n] += hadamard_entry(i, k) * inputs.of[i][n];
+        ring_write(lines + k * (size_t)mxd_reverb_ring(capacity), capacity, position, sum);
     }
     for (uint32_t group = 1; group * LINES < row->num_outputs; group++)
         tap_lines(row, lines, point[0] + MXD_REVERB_GAIN, group, frame, num_frames);
