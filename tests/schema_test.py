@@ -53,6 +53,11 @@ def full():
         {"type": "trim", "gain_db": -3, "channels_db": [0, -0.5]},
         {"type": "polarity", "channels": [1]}, {"type": "width", "width": 0.5, "below_hz": 120},
         {"type": "rotate", "angle_deg": -20}, {"type": "dc-block", "frequency_hz": 10}]
+    reverbs = [
+        {"type": "reverb", "decay_s": 1.5, "low_decay": 1.2, "low_hz": 200, "high_decay": 0.4, "high_hz": 5000, "size": 0.8,
+         "predelay_ms": 12, "diffusion": 0.7, "modulation_ms": 0.1, "modulation_hz": 1, "wet_db": -3, "dry_db": None,
+         "outputs": 2},
+        {"type": "reverb", "layout": "stereo"}]
     key = {"side_chain": {"from": "Panned", "tap": "pre-fader"}, "key_listen": False, "key_filter": [
         {"type": "high-pass", "enabled": True, "frequency_hz": 80, "q": 0.7, "slope_db_per_octave": 12},
         {"type": "bell", "frequency_hz": 3000.5, "gain_db": -2.5, "q": 1}]}
@@ -86,7 +91,7 @@ def full():
         {"type": "tremolo", "note": "1/16"},
         {"type": "auto-pan", "rate_hz": 0.2, "depth": 0.7, "shape": "square", "phase_deg": -90},
         {"type": "auto-pan", "note": "1/4.."}]
-    for insert in [eq, room, response] + utilities + dynamics + delays:
+    for insert in [eq, room, response] + utilities + dynamics + delays + reverbs:
         insert.setdefault("bypass", False)
         insert.setdefault("automation", [])
     return {
@@ -124,7 +129,7 @@ def full():
             {"name": "Panned", "clips": [{"file": "mono.wav"}], "output": "Drums", "group": "Band", "place": {"pan": -0.3},
              "automation": [{"parameter": "pan", "points": [[0, -1], [1, 1]]}]}],
         "buses": [
-            {"name": "Drums", "channels": 2, "inserts": utilities + dynamics + delays, "fader_db": None, "mute": True, "solo": False,
+            {"name": "Drums", "channels": 2, "inserts": utilities + dynamics + delays + reverbs, "fader_db": None, "mute": True, "solo": False,
              "solo_safe": False, "polarity": False, "delay_ms": 3, "groups": [],
              "sends": [{"to": "Hall"}], "automation": [{"parameter": "fader_db", "points": [[0, 0]]}],
              "output": "Hall", "place": {"pan": 0}},
@@ -195,6 +200,13 @@ UTILITY = ("buses", 0, "inserts")
 def delay(index, key):
     """The path of a key of the inserts behind the utilities and dynamics."""
     return UTILITY + (12 + index, key)
+
+
+def reverb(index, key):
+    """The same of the inserts behind the delays."""
+    return delay(12 + index, key)
+
+
 # Each is wrong by itself, and the loader must place it at (or right above) the path that is changed.
 WRONG = [
     (("mixdown",), ...), (("mixdown",), 2), (("mixdown",), "1"), (("title",), 3), (("sample_rate",), 7999),
@@ -285,6 +297,9 @@ WRONG = [
     (delay(6, "stages"), 1), (delay(6, "frequency_hz"), 10), (delay(6, "depth_octaves"), 6),
     (delay(8, "shape"), "round"), (delay(8, "depth"), 1.1), (delay(8, "rate_hz"), 51), (delay(10, "phase_deg"), 361),
     (delay(10, "stereo_phase_deg"), 0),
+    (reverb(0, "decay_s"), 0.05), (reverb(0, "high_decay"), 1.1), (reverb(0, "size"), 5),
+    (reverb(0, "outputs"), 0), (reverb(0, "layout"), "stereo"), (reverb(1, "layout"), 2),
+    (reverb(0, "automation"), [{"parameter": "decay_s", "points": []}]),
     (("deliverables", 0, "file"), ...), (("deliverables", 0, "file"), "x.mp3"), (("deliverables", 0, "file"), "x"),
     (("deliverables", 0, "layout"), ...), (("deliverables", 0, "layout"), "ambisonics"), (("deliverables", 0, "bit_depth"), 20),
     (("deliverables", 0, "format"), "adm"), (("deliverables", 0, "channel_order"), "film"),
