@@ -148,6 +148,16 @@ void mxd_reader_fail(mxd_reader *reader, const char *key, const char *format, ..
     va_end(arguments);
 }
 
+void mxd_item_fail(mxd_reader *reader, size_t index, const char *format, ...)
+{
+    entry *e = item(reader, index);
+    const mxd_place place = e ? entry_place(reader, e) : own_place(reader);
+    va_list arguments;
+    va_start(arguments, format);
+    mxd_document_report(reader->document, MXD_SEVERITY_ERROR, &place, format, arguments);
+    va_end(arguments);
+}
+
 void mxd_reader_warn(mxd_reader *reader, const char *key, const char *format, ...)
 {
     const mxd_place place = mxd_reader_place(reader, key);
@@ -332,17 +342,26 @@ bool mxd_read_bool(mxd_reader *reader, const char *key, mxd_need need, bool *val
     return true;
 }
 
-bool mxd_read_string(mxd_reader *reader, const char *key, mxd_need need, const char **value)
+static bool get_string(mxd_reader *reader, entry *e, const char **value)
 {
-    entry *e = ask_needed(reader, key, need);
-    if (!e)
-        return false;
     if (!json_is_string(e->value)) {
         report_type(reader, e, "a string");
         return false;
     }
     *value = json_string_value(e->value);
     return true;
+}
+
+bool mxd_read_string(mxd_reader *reader, const char *key, mxd_need need, const char **value)
+{
+    entry *e = ask_needed(reader, key, need);
+    return e && get_string(reader, e, value);
+}
+
+bool mxd_item_string(mxd_reader *reader, size_t index, const char **value)
+{
+    entry *e = item(reader, index);
+    return e && get_string(reader, e, value);
 }
 
 bool mxd_read_name(mxd_reader *reader, const char *key, mxd_need need, const char **value)
@@ -379,11 +398,9 @@ static void list_names(char *text, size_t size, const char *const *names, size_t
 
 static bool get_choice(mxd_reader *reader, entry *e, const char *const *names, size_t num_names, int *value)
 {
-    if (!json_is_string(e->value)) {
-        report_type(reader, e, "a string");
+    const char *string = NULL;
+    if (!get_string(reader, e, &string))
         return false;
-    }
-    const char *string = json_string_value(e->value);
     for (size_t i = 0; i < num_names; i++) {
         if (strcmp(names[i], string) == 0) {
             *value = (int)i;

@@ -13,7 +13,6 @@
 
 static const mxd_planned_key planned_session_keys[] = {
     {"markers", "markers"},
-    {"groups", "fader groups"},
     {"album", "mastering of an album"},
     {"programme", "ADM programmes"},
     {"screen", "a reproduction screen"},
@@ -352,8 +351,10 @@ static void load_root(mxd_loader *loader, mxd_reader *root)
                                           "tail has rung out");
     mxd_load_tempo(loader, root);
     load_bus_names(loader, root);
+    mxd_load_group_names(loader, root);
     load_tracks(loader, root);
     load_buses(loader, root);
+    mxd_load_groups(loader, root);
     load_deliverables(loader, root);
     mxd_load_side_chains(loader);
     mxd_refuse_all(root, planned_session_keys, COUNT(planned_session_keys));
@@ -421,6 +422,7 @@ end:
                           "memory ran out while the session was being read");
     mxd_reader_abandon(root);
     free(loader.bus_names);
+    free(loader.group_names);
     mxd_probe_cache_finish(&loader.probed);
     mxd_response_library_destroy(loader.responses);
     mxd_document_close(document);

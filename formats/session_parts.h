@@ -1,6 +1,6 @@
 /*
  * The parts of the session parser (session_json.c, session_strip.c,
- * session_place.c, session_clips.c, session_curve.c, session_tempo.c) and what they share while a session loads.
+ * session_place.c, session_clips.c, session_curve.c, session_groups.c, session_tempo.c) and what they share while a session loads.
  *
  * A part that is wrong is reported and left in a state that says "unknown", so
  * that mxd_session_validate can go on without telling a mistake twice:
@@ -34,6 +34,7 @@ typedef struct mxd_loader {
     mxd_session *session;
     mxd_problems *problems;
     const char **bus_names; /* session->buses' names, known before anything else is read; "" = unnamed */
+    const char **group_names; /* likewise of session->groups */
     mxd_probe_cache probed;
     mxd_response_library *responses;
     bool out_of_memory;
@@ -87,6 +88,11 @@ void mxd_load_automation(mxd_loader *loader, mxd_reader *reader, const mxd_strip
                          uint32_t *num_automation);
 /* The object at "place", if there is one. */
 void mxd_load_place(mxd_loader *loader, mxd_reader *reader, mxd_placement *place);
+/* "groups", if they are there. Their names first: groups and strips speak of groups that may stand further down. */
+void mxd_load_group_names(mxd_loader *loader, mxd_reader *root);
+void mxd_load_groups(mxd_loader *loader, mxd_reader *root);
+/* "group" or "groups" of a strip. */
+void mxd_load_membership(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip);
 /* "tempo", if it is there: before all that may speak of beats. */
 void mxd_load_tempo(mxd_loader *loader, mxd_reader *root);
 /* "clips" and "channels": the source of a track. */

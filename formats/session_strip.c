@@ -5,14 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A track is moved for its feel or for a microphone's way to the source: ten seconds are plenty. */
+#define MAX_DELAY_MS 10000.0
+
 static const mxd_planned_key planned_strip_keys[] = {
-    {"group", "a fader group"},
-    {"vca", "a fader group"},
-    {"solo_safe", "solo-safe"},
-    {"polarity", "a change of polarity"},
-    {"delay", "a track's delay"},
-    {"delay_s", "a track's delay"},
-    {"delay_ms", "a track's delay"},
     {"speed", "a change of speed"},
     {"stretch", "stretching in time"},
     {"pitch_semitones", "a change of pitch"},
@@ -52,9 +48,9 @@ static void load_send(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
     int tap = MXD_TAP_POST_FADER;
     mxd_read_level(reader, "gain_db", MXD_OPTIONAL, MXD_MIN_LEVEL_DB, MXD_MAX_LEVEL_DB, &send->gain_db);
     mxd_read_choice(reader, "tap", MXD_OPTIONAL, taps, COUNT(taps), &tap);
-    mxd_read_refuse(reader, "pan", "a pan of the send's own");
-    mxd_read_refuse(reader, "mute", "a mute of the send's own");
-    mxd_read_refuse(reader, "automation", "automation in a send (it stands in the strip's, as \"send_gain_db\")");
+    mxd_read_bool(reader, "mute", MXD_OPTIONAL, &send->mute);
+    send->has_pan = mxd_read_number(reader, "pan", MXD_OPTIONAL, -1.0, 1.0, &send->pan);
+    mxd_read_refuse(reader, "automation", "automation in a send (in the strip's it is \"send_gain_db\" and \"send_pan\")");
     if (bus < 0)
         return;
     for (uint32_t i = 0; i < strip->num_sends; i++)
@@ -323,6 +319,23 @@ void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inser
     mxd_reader_close(array);
 }
 
+/* ---- In front of the inserts --------------------------------------------- */
+
+static void load_polarity(mxd_reader *reader, mxd_strip *strip)
+{
+    static const char *const polarities[] = {"normal", "inverted"};
+    int polarity = 0;
+    mxd_read_choice(reader, "polarity", MXD_OPTIONAL, polarities, COUNT(polarities), &polarity);
+    strip->inverted = polarity == 1;
+}
+
+static void load_delay(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
+{
+    double delay_ms = 0.0;
+    if (mxd_read_number(reader, "delay_ms", MXD_OPTIONAL, -MAX_DELAY_MS, MAX_DELAY_MS, &delay_ms))
+        strip->delay_frames = llround(delay_ms * 1e-3 * loader->session->sample_rate);
+}
+
 /* ---- The strip ----------------------------------------------------------- */
 
 void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
@@ -330,6 +343,10 @@ void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
     mxd_read_level(reader, "fader_db", MXD_OPTIONAL, MXD_MIN_LEVEL_DB, MXD_MAX_LEVEL_DB, &strip->fader_db);
     mxd_read_bool(reader, "mute", MXD_OPTIONAL, &strip->mute);
     mxd_read_bool(reader, "solo", MXD_OPTIONAL, &strip->solo);
+    mxd_read_bool(reader, "solo_safe", MXD_OPTIONAL, &strip->solo_safe);
+    load_polarity(reader, strip);
+    load_delay(loader, reader, strip);
+    mxd_load_membership(loader, reader, strip);
     mxd_load_inserts(loader, reader, &strip->inserts, &strip->num_inserts);
     load_sends(loader, reader, strip);
     mxd_load_automation(loader, reader, strip, &strip->automation, &strip->num_automation);

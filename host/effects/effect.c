@@ -12,10 +12,16 @@ static const mxd_effect *const effects[] = {
     &mxd_effect_width,
     &mxd_effect_rotate,
     &mxd_effect_dc_block,
+    &mxd_effect_compressor,
+    &mxd_effect_expander,
+    &mxd_effect_gate,
+    &mxd_effect_de_esser,
+    &mxd_effect_multiband,
+    &mxd_effect_transient,
 };
 
 static const char *const planned[] = {
-    "compressor", "expander", "gate", "de-esser", "multiband", "transient", "saturator", "delay",
+    "saturator", "delay",
     "chorus", "flanger", "phaser", "tremolo", "auto-pan", "pitch", "reverb", "lv2",
     "limiter", "match",
 };

@@ -75,6 +75,12 @@ typedef struct mxd_effect {
     uint64_t (*tail_frames)(const void *params, uint32_t num_inputs);
 
     /*
+     * Frames of silence after which the state that is left makes no difference any more, where that is longer than
+     * the output sounds: a detector's release. values: each the greatest that it takes. NULL: none.
+     */
+    uint64_t (*settle_frames)(const void *params, const double *values);
+
+    /*
      * Emits the steps that turn num_inputs lanes into num_outputs lanes. lanes[]
      * holds the inputs on entry and the outputs on return (room for
      * MXD_MAX_CHANNELS). Paths within the insert are aligned by the insert itself.
@@ -93,6 +99,12 @@ extern const mxd_effect mxd_effect_polarity;
 extern const mxd_effect mxd_effect_width;
 extern const mxd_effect mxd_effect_rotate;
 extern const mxd_effect mxd_effect_dc_block;
+extern const mxd_effect mxd_effect_compressor;
+extern const mxd_effect mxd_effect_expander;
+extern const mxd_effect mxd_effect_gate;
+extern const mxd_effect mxd_effect_de_esser;
+extern const mxd_effect mxd_effect_multiband;
+extern const mxd_effect mxd_effect_transient;
 
 /* The effect of that type, or NULL. */
 const mxd_effect *mxd_effect_find(const char *type);

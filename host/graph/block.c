@@ -63,8 +63,8 @@ void mxd_block_arrays_destroy(struct mxd_block_arrays *arrays)
 /* Whether the gains can differ on the two sides of a frame: straight lines and objects' paths never do. */
 static bool can_jump(const mxd_route *route)
 {
-    for (uint32_t i = 0; i < 2; i++)
-        if (route->levels[i] && mxd_automation_can_jump(route->levels[i]))
+    for (uint32_t i = 0; i < route->num_levels; i++)
+        if (mxd_automation_can_jump(route->levels[i]))
             return true;
     for (uint32_t i = 0; route->kind == MXD_ROUTE_MAPPED && i < route->insert->num_automation; i++)
         if (mxd_automation_can_jump(&route->insert->automation[i]))
@@ -76,9 +76,8 @@ static bool can_jump(const mxd_route *route)
 static uint64_t points_of(const mxd_route *route, uint32_t block_frames)
 {
     uint64_t inner = 0;
-    for (uint32_t i = 0; i < 2; i++)
-        if (route->levels[i])
-            inner += mxd_automation_density(route->levels[i], block_frames);
+    for (uint32_t i = 0; i < route->num_levels; i++)
+        inner += mxd_automation_density(route->levels[i], block_frames);
     if (route->kind == MXD_ROUTE_PAN)
         inner += mxd_automation_density(route->pan, block_frames);
     if (route->kind == MXD_ROUTE_OBJECT)
@@ -313,8 +312,8 @@ static void list_uploads(mxd_graph *graph, const mxd_upload *sources, mxd_block 
 static uint64_t next_bend(const mxd_route *route, uint64_t frame)
 {
     uint64_t next = UINT64_MAX, candidate;
-    for (uint32_t i = 0; i < 2; i++)
-        if (route->levels[i] && (candidate = mxd_automation_next(route->levels[i], frame)) < next)
+    for (uint32_t i = 0; i < route->num_levels; i++)
+        if ((candidate = mxd_automation_next(route->levels[i], frame)) < next)
             next = candidate;
     if (route->kind == MXD_ROUTE_PAN && (candidate = mxd_automation_next(route->pan, frame)) < next)
         next = candidate;
@@ -330,9 +329,8 @@ static uint64_t next_bend(const mxd_route *route, uint64_t frame)
 static void route_gains(const mxd_route *route, uint64_t frame, bool before, uint32_t num_outputs, double *gains)
 {
     double level = route->gain;
-    for (uint32_t i = 0; i < 2; i++)
-        if (route->levels[i])
-            level *= mxd_gain_of_db(mxd_automation_value(route->levels[i], frame, before));
+    for (uint32_t i = 0; i < route->num_levels; i++)
+        level *= mxd_gain_of_db(mxd_automation_value(route->levels[i], frame, before));
     switch (route->kind) {
     case MXD_ROUTE_FIXED:
         memcpy(gains, route->fixed, num_outputs * sizeof *gains);

@@ -30,7 +30,7 @@
 
 static bool is_constant(const mxd_route *route)
 {
-    return route->kind == MXD_ROUTE_FIXED && !route->levels[0];
+    return route->kind == MXD_ROUTE_FIXED && route->num_levels == 0;
 }
 
 static void find_readers(mxd_fold_build *b)

@@ -41,7 +41,8 @@ typedef struct mxd_route {
     uint32_t chain;                   /* where the lane leaves; MXD_NO_INDEX never */
     bool folded;                      /* what it carried comes by a fold: it feeds the mix, but has no edges */
     double gain;                      /* of what does not move */
-    const mxd_automation *levels[2];  /* fader and send, where they move; else NULL */
+    const mxd_automation **levels;    /* of what moves: the fader, its groups, the send; the array is owned */
+    uint32_t num_levels;
     double *fixed;                    /* FIXED: one an output; owned */
     const mxd_automation *pan;        /* PAN */
     uint32_t pair[2];                 /* PAN: outputs that are left and right; one and the same in mono */
@@ -122,7 +123,7 @@ typedef struct mxd_chain {
     uint32_t latency;                 /* what leaves it */
     uint32_t num_keys;                /* mixes of side-chains: while one is fed the chain runs */
     uint32_t *key_mixes;              /* owned */
-    uint32_t hold_frames;             /* how long its own delays keep what has entered: latency, and shifts behind it */
+    uint64_t hold_frames;             /* how long it keeps what has entered: latency, shifts behind it, detectors */
     uint64_t tail_frames;
     uint64_t end_frame;               /* when the last of it has rung out; 0 = never sounds */
     uint64_t history_frames;          /* how far back what leaves it depends on its input's clips */
@@ -263,6 +264,8 @@ uint32_t mxd_graph_add_mix_with_lanes(mxd_graph *graph, uint32_t chain, uint32_t
 uint32_t mxd_graph_add_chain(mxd_graph *graph);
 /* FIXED, with gain 1 and all of fixed[] 0. */
 mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix);
+/* One more level that moves. False when memory runs out. */
+bool mxd_route_add_level(mxd_route *route, const mxd_automation *level);
 /* To be called when a mix has all its routes: delays what comes too early for it, and adds its operation. */
 mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix);
 /* Frees what it owns. */

@@ -4,6 +4,7 @@
 
 #define MXD_KERNELS(X) \
     X(SHIFT, shift) \
-    X(FILTER, filter)
+    X(FILTER, filter) \
+    X(DYNAMICS, dynamics)
 
 #endif

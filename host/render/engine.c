@@ -3,9 +3,9 @@
 
 #include "../clock.h"
 #include "../threads.h"
-#include "clips.h"
 #include "engine_plan.h"
 #include "file_limit.h"
+#include "track_source.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -79,16 +79,23 @@ typedef struct decode_job {
     _Atomic mxd_result result;
 } decode_job;
 
+static mxd_track_source source_of(const mxd_engine *engine, uint32_t chain)
+{
+    const mxd_chain *state = &engine->plan.graph->chains[chain];
+    return (mxd_track_source){state->track, engine->players[chain], state->start_latency};
+}
+
 static void decode_track(void *user, uint32_t index, uint32_t thread)
 {
     (void)thread;
     decode_job *job = user;
     mxd_engine *engine = job->engine;
     uint32_t chain_index = engine->sounding[index], block_frames = engine->plan.block_frames;
-    uint32_t first_lane = engine->plan.graph->chains[chain_index].first_source_lane;
-    mxd_result result = mxd_clip_player_fetch(engine->players[chain_index], job->first_frame, job->num_frames,
-                                              job->slot->room + (size_t)first_lane * block_frames, block_frames,
-                                              job->slot->lanes + first_lane);
+    const mxd_chain *chain = &engine->plan.graph->chains[chain_index];
+    uint32_t first_lane = chain->first_source_lane;
+    const mxd_track_source source = source_of(engine, chain_index);
+    mxd_result result = mxd_track_fetch(&source, job->first_frame, job->num_frames, job->slot->room + (size_t)first_lane * block_frames,
+                                        block_frames, job->slot->lanes + first_lane);
     if (result != MXD_OK)
         job->result = result;
 }
@@ -106,7 +113,8 @@ static mxd_result decode_block(mxd_engine *engine, uint64_t index)
         const mxd_chain *chain = &engine->plan.graph->chains[i];
         if (!chain->track)
             continue;
-        if (mxd_clip_player_sounds(engine->players[i], job.first_frame, job.num_frames))
+        const mxd_track_source source = source_of(engine, i);
+        if (mxd_track_sounds(&source, job.first_frame, job.num_frames))
             engine->sounding[count++] = i;
         else
             for (uint32_t j = 0; j < chain->num_source_lanes; j++)

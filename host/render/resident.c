@@ -78,10 +78,11 @@ uint64_t mxd_resident_readers(const mxd_session *session)
         return 0;
     for (uint32_t i = 0; i < session->num_tracks; i++)
         for (uint32_t j = 0; j < session->tracks[i].num_clips; j++) {
-            const mxd_clip *clip = &session->tracks[i].clips[j];
+            const mxd_track *track = &session->tracks[i];
+            const mxd_clip *clip = &track->clips[j];
             int64_t bytes = reader_bytes(clip, session->sample_rate);
-            events[count++] = (event){clip->start_frame, bytes};
-            events[count++] = (event){clip->start_frame + clip->num_frames, -bytes};
+            events[count++] = (event){mxd_track_frame(track, clip->start_frame), bytes};
+            events[count++] = (event){mxd_track_frame(track, clip->start_frame + clip->num_frames), -bytes};
         }
     qsort(events, count, sizeof *events, compare_events);
     int64_t open = 0, most = 0;

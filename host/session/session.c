@@ -21,6 +21,12 @@ const mxd_strip *mxd_session_strip(const mxd_session *session, uint32_t index)
                                        : &session->buses[index - session->num_tracks].strip;
 }
 
+uint64_t mxd_track_frame(const mxd_track *track, uint64_t frame)
+{
+    int64_t delay = track->strip.delay_frames;
+    return delay >= 0 ? frame + (uint64_t)delay : frame > (uint64_t)-delay ? frame - (uint64_t)-delay : 0;
+}
+
 static void free_automation(mxd_automation *automation, uint32_t num_automation)
 {
     for (uint32_t i = 0; i < num_automation; i++) {
@@ -55,6 +61,7 @@ static void finish_strip(mxd_strip *strip)
         free(strip->sends[i].origin.path);
     free(strip->sends);
     free_automation(strip->automation, strip->num_automation);
+    free(strip->groups);
     for (uint32_t i = 0; i < strip->place.num_objects; i++)
         free(strip->place.objects[i].positions);
     free(strip->place.objects);
@@ -82,6 +89,12 @@ void mxd_session_destroy(mxd_session *session)
         free_inserts(session->deliverables[i].inserts, session->deliverables[i].num_inserts);
         free(session->deliverables[i].origin.path);
     }
+    for (uint32_t i = 0; i < session->num_groups; i++) {
+        free(session->groups[i].name);
+        free_automation(session->groups[i].automation, session->groups[i].num_automation);
+        free(session->groups[i].origin.path);
+    }
+    free(session->groups);
     free(session->tempo);
     free(session->tracks);
     free(session->buses);

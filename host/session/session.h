@@ -64,6 +64,9 @@ typedef struct mxd_send {
     uint32_t bus;             /* index into mxd_session.buses */
     double gain_db;
     mxd_tap tap;
+    bool mute;
+    bool has_pan;             /* the session says where; else it is centred */
+    double pan;               /* -1 left .. 1 right, in a bus of two channels, by the laws of a strip's */
     mxd_origin origin;
 } mxd_send;
 
@@ -166,6 +169,11 @@ typedef struct mxd_strip {
     double fader_db;
     bool mute;
     bool solo;
+    bool solo_safe;               /* no solo elsewhere closes it */
+    bool inverted;                /* polarity, in front of the inserts */
+    int64_t delay_frames;         /* in front of the inserts; below 0: earlier, of tracks only */
+    uint32_t *groups;             /* that it belongs to by name: indices into the session's */
+    uint32_t num_groups;
     mxd_send *sends;
     uint32_t num_sends;
     mxd_automation *automation;
@@ -184,6 +192,18 @@ typedef struct mxd_track {
 typedef struct mxd_bus {
     mxd_strip strip;
 } mxd_bus;
+
+/* A fader group: its level and mute act on its members' faders, its solo solos them. No signal goes through it. */
+typedef struct mxd_fader_group {
+    char *name;
+    double fader_db;
+    bool mute;
+    bool solo;
+    mxd_automation *automation;   /* of the fader */
+    uint32_t num_automation;
+    int group;                    /* the group that its members belong to as well; below 0: none */
+    mxd_origin origin;
+} mxd_fader_group;
 
 typedef enum mxd_file_format { MXD_FORMAT_WAV, MXD_FORMAT_RF64, MXD_FORMAT_FLAC } mxd_file_format;
 typedef enum mxd_channel_order { MXD_ORDER_LAYOUT, MXD_ORDER_WAVE } mxd_channel_order;
@@ -219,6 +239,8 @@ struct mxd_session {
     uint32_t num_tracks;
     mxd_bus *buses;
     uint32_t num_buses;
+    mxd_fader_group *groups;
+    uint32_t num_groups;
     mxd_deliverable *deliverables;
     uint32_t num_deliverables;
 };
@@ -229,6 +251,9 @@ const mxd_strip *mxd_session_strip(const mxd_session *session, uint32_t index);
 
 /* Where an origin of the session lies, for messages. */
 mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin);
+
+/* A frame of a track's clips on the session's time line: moved by its delay; 0 = before the session or at its begin. */
+uint64_t mxd_track_frame(const mxd_track *track, uint64_t frame);
 
 /*
  * Checks what no single value can tell: routing (bus loops are named in full),
