@@ -294,11 +294,8 @@ bool mxd_item_level(mxd_reader *reader, size_t index, double min_db, double max_
     return e && get_level(reader, e, min_db, max_db, value);
 }
 
-bool mxd_read_integer(mxd_reader *reader, const char *key, mxd_need need, int64_t min, int64_t max, int64_t *value)
+static bool get_integer(mxd_reader *reader, entry *e, int64_t min, int64_t max, int64_t *value)
 {
-    entry *e = ask_needed(reader, key, need);
-    if (!e)
-        return false;
     double number = json_number_value(e->value);
     /* JSON knows one kind of number: 48000.0 is whole. */
     if (!json_is_number(e->value) || number != floor(number)) {
@@ -316,6 +313,18 @@ bool mxd_read_integer(mxd_reader *reader, const char *key, mxd_need need, int64_
     }
     *value = json_is_integer(e->value) ? (int64_t)json_integer_value(e->value) : (int64_t)number;
     return true;
+}
+
+bool mxd_read_integer(mxd_reader *reader, const char *key, mxd_need need, int64_t min, int64_t max, int64_t *value)
+{
+    entry *e = ask_needed(reader, key, need);
+    return e && get_integer(reader, e, min, max, value);
+}
+
+bool mxd_item_integer(mxd_reader *reader, size_t index, int64_t min, int64_t max, int64_t *value)
+{
+    entry *e = item(reader, index);
+    return e && get_integer(reader, e, min, max, value);
 }
 
 bool mxd_read_time(mxd_reader *reader, const char *key, mxd_need need, uint32_t sample_rate, uint64_t *frames)

@@ -62,6 +62,7 @@ mxd_json_type mxd_item_type(const mxd_reader *reader, size_t index);
 mxd_reader *mxd_item_object(mxd_reader *reader, size_t index);
 mxd_reader *mxd_item_array(mxd_reader *reader, size_t index);
 bool mxd_item_number(mxd_reader *reader, size_t index, double min, double max, double *value);
+bool mxd_item_integer(mxd_reader *reader, size_t index, int64_t min, int64_t max, int64_t *value);
 bool mxd_item_level(mxd_reader *reader, size_t index, double min_db, double max_db, double *value);
 bool mxd_item_string(mxd_reader *reader, size_t index, const char **value);
 bool mxd_item_choice(mxd_reader *reader, size_t index, const char *const *names, size_t num_names, int *value);

@@ -6,7 +6,12 @@
 layout(local_size_x_id = MXD_SPEC_WORKGROUP) in;
 
 layout(std430, binding = MXD_ROWS_BINDING_LANES) buffer Lanes { float lanes[]; };
-layout(std430, binding = MXD_ROWS_BINDING_STATES) buffer States { float states[]; };
+#ifdef MXD_ROWS_COHERENT_STATES // invocations read what others wrote
+#define mxd_states coherent buffer
+#else
+#define mxd_states buffer
+#endif
+layout(std430, binding = MXD_ROWS_BINDING_STATES) mxd_states States { float states[]; };
 layout(std430, binding = MXD_ROWS_BINDING_ROWS) readonly buffer Rows { mxd_rows_row_data rows[]; };
 layout(std430, binding = MXD_ROWS_BINDING_INDICES) readonly buffer Indices { uint indices[]; };
 layout(std430, binding = MXD_ROWS_BINDING_VALUES) readonly buffer Values { float values[]; };

@@ -424,7 +424,7 @@ class Cli(unittest.TestCase):
         self.refuse(session(tracks=[{"name": "A", "clips": tone, "fader_db": 900}]), "fader_db", "900")
         self.refuse(session(tracks=[{"name": "A", "clips": [{"file": "tone.wav", "offset_s": 2}]}]), "offset_s", "lasts 1 s")
         self.refuse(session(length_s=1, tracks=[{"name": "A", "clips": [{"file": "tone.wav", "start_s": 2}]}]), "start_s")
-        self.refuse(session(tracks=[{"name": "A", "clips": tone, "inserts": [{"type": "compressor"}]}]), "compressor", "not built yet")
+        self.refuse(session(tracks=[{"name": "A", "clips": tone, "inserts": [{"type": "limiter"}]}]), "limiter", "not built yet")
         self.refuse(session(tracks=[{"name": "A", "clips": tone, "place": {"object": {"azimuth_deg": 0, "width_deg": 20}}}]),
                     "width_deg", "not built yet")
         self.refuse(session(deliverables=[{"file": "out.wav", "layout": "stereo", "loudness_lufs": -14}]), "loudness_lufs",

@@ -122,7 +122,9 @@ static real *memory(const dynamics *d, uint32_t level, uint32_t index)
     return d->row->state + MXD_DYNAMICS_FIRST_MEMORY + 2 * (level * MXD_DYNAMICS_MEMORIES + index);
 }
 
-static inline void take_means(const dynamics *d, tile *t, uint32_t first_level, uint32_t count_levels)
+/* levels: those from first_level on. */
+static inline void take_means(const dynamics *d, const tile *t, uint32_t first_level, uint32_t count_levels,
+                              real (*levels)[ROOM])
 {
     const double part = (double)t->values.rms_mean, rest = 1.0 - part;
     double mean[SIDE_BY_SIDE];
@@ -130,8 +132,8 @@ static inline void take_means(const dynamics *d, tile *t, uint32_t first_level, 
         mean[l] = recall(memory(d, first_level + l, MXD_DYNAMICS_MEAN));
     for (uint32_t i = 0; i < t->count; i++)
         for (uint32_t l = 0; l < count_levels; l++) {
-            mean[l] = rest * mean[l] + part * (double)t->levels[l][i];
-            t->levels[l][i] = (real)mean[l];
+            mean[l] = rest * mean[l] + part * (double)levels[l][i];
+            levels[l][i] = (real)mean[l];
         }
     for (uint32_t l = 0; l < count_levels; l++)
         keep(memory(d, first_level + l, MXD_DYNAMICS_MEAN), mean[l]);
@@ -210,7 +212,8 @@ static void run_latch(const dynamics *d, const tile *t, uint32_t level, real *le
 /* ---- Detectors ----------------------------------------------------------- */
 
 /* From wanted gains to those that follow, with their own sign. */
-static inline void follow(const dynamics *d, tile *t, uint32_t first_level, uint32_t count_levels)
+static inline void follow(const dynamics *d, const tile *t, uint32_t first_level, uint32_t count_levels,
+                          real (*levels)[ROOM])
 {
     const double release = (double)t->values.release, stay = 1.0 - release;
     const double attack = (double)t->values.attack, rest = 1.0 - attack;
@@ -222,11 +225,11 @@ static inline void follow(const dynamics *d, tile *t, uint32_t first_level, uint
     }
     for (uint32_t i = 0; i < t->count; i++)
         for (uint32_t l = 0; l < count_levels; l++) {
-            const double wanted = (double)t->levels[l][i], part = release * wanted;
+            const double wanted = (double)levels[l][i], part = release * wanted;
             const double falling = stay * detected[l] + part;
             detected[l] = wanted > falling ? wanted : falling;
             smoothed[l] = rest * smoothed[l] + attack * detected[l];
-            t->levels[l][i] = (real)(sign * smoothed[l]);
+            levels[l][i] = (real)(sign * smoothed[l]);
         }
     for (uint32_t l = 0; l < count_levels; l++) {
         keep(memory(d, first_level + l, MXD_DYNAMICS_DETECTED), detected[l]);
@@ -357,9 +360,9 @@ static void find_gains(const dynamics *d, tile *t, uint32_t first_level, uint32_
         else
             link_level(d, t, first_level + l, t->levels[l]);
     if (d->rms && count_levels == SIDE_BY_SIDE)
-        take_means(d, t, first_level, SIDE_BY_SIDE);
+        take_means(d, t, first_level, SIDE_BY_SIDE, t->levels);
     for (uint32_t l = 0; d->rms && count_levels < SIDE_BY_SIDE && l < count_levels; l++)
-        take_means(d, t, first_level + l, 1);
+        take_means(d, t, first_level + l, 1, &t->levels[l]);
     for (uint32_t l = 0; l < count_levels; l++) {
         take_logarithms(d, t, t->levels[l]);
         if (d->mode == MXD_DYNAMICS_TRANSIENT)
@@ -371,12 +374,12 @@ static void find_gains(const dynamics *d, tile *t, uint32_t first_level, uint32_
     }
     if (d->mode != MXD_DYNAMICS_TRANSIENT) {
         if (count_levels == SIDE_BY_SIDE)
-            follow(d, t, first_level, SIDE_BY_SIDE);
+            follow(d, t, first_level, SIDE_BY_SIDE, t->levels);
         else if (count_levels == 2)
-            follow(d, t, first_level, 2);
+            follow(d, t, first_level, 2, t->levels);
         else
             for (uint32_t l = 0; l < count_levels; l++)
-                follow(d, t, first_level + l, 1);
+                follow(d, t, first_level + l, 1, &t->levels[l]);
     }
     for (uint32_t l = 0; l < count_levels; l++)
         take_powers(t, t->levels[l]);

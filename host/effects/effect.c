@@ -6,6 +6,12 @@
 static const mxd_effect *const effects[] = {
     &mxd_effect_eq,
     &mxd_effect_convolver,
+    &mxd_effect_delay,
+    &mxd_effect_chorus,
+    &mxd_effect_flanger,
+    &mxd_effect_phaser,
+    &mxd_effect_tremolo,
+    &mxd_effect_auto_pan,
     &mxd_effect_gain,
     &mxd_effect_trim,
     &mxd_effect_polarity,
@@ -18,13 +24,10 @@ static const mxd_effect *const effects[] = {
     &mxd_effect_de_esser,
     &mxd_effect_multiband,
     &mxd_effect_transient,
+    &mxd_effect_reverb,
 };
 
-static const char *const planned[] = {
-    "saturator", "delay",
-    "chorus", "flanger", "phaser", "tremolo", "auto-pan", "pitch", "reverb", "lv2",
-    "limiter", "match",
-};
+static const char *const planned[] = {"saturator", "pitch", "lv2", "limiter", "match"};
 
 const mxd_effect *mxd_effect_get(uint32_t index)
 {

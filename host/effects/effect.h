@@ -54,7 +54,7 @@ typedef struct mxd_effect {
     void *(*read)(struct mxd_reader *reader, const mxd_effect_context *context);
     /* Checks values against each other and works out what depends on them, once all are there. NULL: nothing to do. */
     void (*finish)(void *params, struct mxd_reader *reader, const mxd_effect_context *context);
-    /* Told of each value that automation moves, and between which numbers, after finish: for the tail and emit. NULL: nothing to do. */
+    /* Told, after finish, between which numbers automation moves a value: the tail may hang on it. NULL: nothing does. */
     void (*automated)(void *params, uint32_t value, double least, double most);
     /* Frees what read returned; accepts NULL. */
     void (*destroy)(void *params);
@@ -93,6 +93,12 @@ typedef struct mxd_effect {
 /* The inserts themselves, each in the file of its name. */
 extern const mxd_effect mxd_effect_eq;
 extern const mxd_effect mxd_effect_convolver;
+extern const mxd_effect mxd_effect_delay;
+extern const mxd_effect mxd_effect_chorus;
+extern const mxd_effect mxd_effect_flanger;
+extern const mxd_effect mxd_effect_phaser;
+extern const mxd_effect mxd_effect_tremolo;
+extern const mxd_effect mxd_effect_auto_pan;
 extern const mxd_effect mxd_effect_gain;
 extern const mxd_effect mxd_effect_trim;
 extern const mxd_effect mxd_effect_polarity;
@@ -105,6 +111,7 @@ extern const mxd_effect mxd_effect_gate;
 extern const mxd_effect mxd_effect_de_esser;
 extern const mxd_effect mxd_effect_multiband;
 extern const mxd_effect mxd_effect_transient;
+extern const mxd_effect mxd_effect_reverb;
 
 /* The effect of that type, or NULL. */
 const mxd_effect *mxd_effect_find(const char *type);

@@ -221,11 +221,7 @@ bool mxd_eq_read_bands(mxd_reader *reader, const char *key, uint32_t sample_rate
         mxd_reader *object = mxd_item_object(bands, i);
         mxd_eq_item item = {0};
         bool enabled = true;
-        if (object) {
-            item.works = read_band(object, sample_rate, false, &item.band, &enabled);
-            refuse_dynamics(object, "is for the bands of an eq: a filter's are not dynamic", &item);
-        }
-        if (item.works && enabled)
+        if (object && read_band(object, sample_rate, false, &item.band, &enabled) && enabled)
             *num_sections += mxd_eq_design(&item.band, sample_rate, sections + *num_sections);
         mxd_reader_close(object);
     }

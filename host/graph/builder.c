@@ -10,6 +10,11 @@ uint32_t mxd_builder_lane(mxd_graph_builder *builder)
     return mxd_graph_add_lane(builder->graph);
 }
 
+void mxd_builder_bounds(const mxd_graph_builder *builder, uint32_t value, double *lowest, double *highest)
+{
+    mxd_insert_bounds(builder->insert, value, lowest, highest);
+}
+
 /* count elements of size bytes, or NULL. */
 static void *copy_of(const void *source, uint32_t count, size_t size)
 {

@@ -50,6 +50,9 @@ typedef struct mxd_builder_row {
 
 mxd_result mxd_builder_row_add(mxd_graph_builder *builder, const mxd_builder_row *row);
 
+/* Between which values one of the insert's stays over the session, automation included: for sizes and what never acts. */
+void mxd_builder_bounds(const mxd_graph_builder *builder, uint32_t value, double *lowest, double *highest);
+
 /*
  * The lanes of the insert's side-chain, as many as the strip has channels that it
  * is taken from; 0 = it has none. They must not be written.

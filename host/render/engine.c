@@ -298,7 +298,7 @@ static mxd_result make_buffers(mxd_engine *engine)
     for (uint32_t i = 0; i < graph->num_chains; i++) {
         if (!graph->chains[i].track)
             continue;
-        mxd_result result = mxd_clip_player_create(graph->chains[i].track, engine->session->sample_rate,
+        mxd_result result = mxd_clip_player_create(graph->chains[i].track, engine->session->sample_rate, 0,
                                                    engine->problems, &engine->players[i]);
         if (result != MXD_OK)
             return result;

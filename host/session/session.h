@@ -40,23 +40,6 @@ typedef enum mxd_non_finite {
     MXD_NON_FINITE_ZERO   /* it becomes 0 */
 } mxd_non_finite;
 
-/* One span of one audio file on a track. */
-typedef struct mxd_clip {
-    char *file;               /* path as it can be opened from the current folder */
-    uint64_t start_frame;     /* on the session's time line */
-    uint64_t offset_frames;   /* into the file, at the session's rate */
-    uint64_t num_frames;      /* at the session's rate, resolved: never past the file's end */
-    double gain_db;
-    int channel;              /* this channel of the file alone; -1 = all */
-    mxd_fade fade_in;
-    mxd_fade fade_out;
-    mxd_non_finite non_finite;
-    uint32_t file_rate;       /* of the file, Hz */
-    uint32_t file_channels;   /* of the file */
-    uint64_t file_frames;     /* of the file, at its own rate */
-    mxd_origin origin;
-} mxd_clip;
-
 /* Which span between the insert chain and the output a send taps. */
 typedef enum mxd_tap { MXD_TAP_POST_FADER, MXD_TAP_PRE_FADER } mxd_tap;
 
@@ -115,6 +98,44 @@ typedef struct mxd_automation {
     uint32_t num_points;      /* >= 1 */
     mxd_origin origin;
 } mxd_automation;
+
+/*
+ * A span that is played again and again until the clip is over. At each seam the span's last crossfade_frames pass
+ * into what lies before the span in the direction of play, so that the span still repeats as often as it is long.
+ */
+typedef struct mxd_loop {
+    bool on;
+    uint64_t crossfade_frames;    /* on the time line */
+    mxd_fade_curve curve;
+} mxd_loop;
+
+/* One span of one audio file on a track, and how it is played. */
+typedef struct mxd_clip {
+    char *file;               /* path as it can be opened from the current folder */
+    uint64_t start_frame;     /* on the session's time line */
+    uint64_t offset_frames;   /* of the span into the file, at the session's rate */
+    uint64_t span_frames;     /* at the session's rate, before speed and stretch; never past the file's end */
+    uint64_t num_frames;      /* that it sounds, on the time line */
+    double gain_db;           /* -HUGE_VAL: also where it is muted */
+    uint32_t *channels;       /* of the file, in the order in which the clip gives them; NULL = all in theirs */
+    uint32_t num_channels;    /* of that list */
+    bool mono_sum;            /* one channel: the average of these */
+    bool inverted;            /* polarity */
+    bool reverse;             /* the span backwards */
+    mxd_loop loop;
+    double speed;             /* varispeed; 0 and 1 = as it is. Never together with stretch and pitch */
+    double stretch;           /* how many times as long, at the same pitch; 0 and 1 = as it is */
+    double pitch_semitones;   /* at the same length */
+    bool preserve_formants;
+    mxd_automation envelope;  /* its own gain, in dB; frames count from its beginning on the time line; may be empty */
+    mxd_fade fade_in;         /* on the time line, too */
+    mxd_fade fade_out;
+    mxd_non_finite non_finite;
+    uint32_t file_rate;       /* of the file, Hz */
+    uint32_t file_channels;   /* of the file */
+    uint64_t file_frames;     /* of the file, at its own rate */
+    mxd_origin origin;
+} mxd_clip;
 
 #define MXD_NO_STRIP UINT32_MAX
 
@@ -244,6 +265,12 @@ struct mxd_session {
     mxd_deliverable *deliverables;
     uint32_t num_deliverables;
 };
+
+/* The channels that a clip gives to its track. */
+uint32_t mxd_clip_num_channels(const mxd_clip *clip);
+/* Whether Rubber Band plays it: only at session rates up to MXD_STRETCH_MAX_RATE. */
+bool mxd_clip_is_stretched(const mxd_clip *clip);
+#define MXD_STRETCH_MAX_RATE 192000u /* Hz; the library's own bound */
 
 /* Tracks and buses as one list: tracks first. */
 uint32_t mxd_session_num_strips(const mxd_session *session);
