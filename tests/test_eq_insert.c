@@ -428,9 +428,9 @@ static void linear_phase_has_the_magnitude(void **state)
                 should *= cabs(section_response(&sections[s], frequency_hz, RATE));
             const double is = symmetric_at(linear->responses[0], linear->length, frequency_hz);
             /* What is narrower than its resolution no response shows: the corner of a magnitude that touches 0. */
-            const bool is_shown = frequency_hz >= 2.0 * RATE / linear->length &&
-                                  (insert->bands[0].band.type != MXD_EQ_NOTCH ||
-                                   fabs(frequency_hz - 3000) >= 2.0 * RATE / linear->length);
+            const double narrow_hz = 4.0 * RATE / linear->length;
+            const bool is_shown = frequency_hz >= narrow_hz && (insert->bands[0].band.type != MXD_EQ_NOTCH ||
+                                                                fabs(frequency_hz - 3000) >= narrow_hz);
             if (should >= 0.01 && is_shown)
                 worst_db = fmax(worst_db, fabs(decibels(is / should)));
             worst = fmax(worst, fabs(is - should));
