@@ -428,9 +428,9 @@ static void linear_phase_has_the_magnitude(void **state)
                 should *= cabs(section_response(&sections[s], frequency_hz, RATE));
             const double is = symmetric_at(linear->responses[0], linear->length, frequency_hz);
             /* What is narrower than its resolution no response shows: the corner of a magnitude that touches 0. */
-            const bool is_shown = frequency_hz >= 2.0 * RATE / linear->length &&
-                                  (insert->bands[0].band.type != MXD_EQ_NOTCH ||
-                                   fabs(frequency_hz - 3000) >= 2.0 * RATE / linear->length);
+            const double narrow_hz = 4.0 * RATE / linear->length;
+            const bool is_shown = frequency_hz >= narrow_hz && (insert->bands[0].band.type != MXD_EQ_NOTCH ||
+                                                                fabs(frequency_hz - 3000) >= narrow_hz);
             if (should >= 0.01 && is_shown)
                 worst_db = fmax(worst_db, fabs(decibels(is / should)));
             worst = fmax(worst, fabs(is - should));
@@ -500,6 +500,131 @@ static void linear_phase_renders_in_place(void **state)
     }
 }
 
+/* ---- Dynamic bands ------------------------------------------------------- */
+
+static double level_of_tone, frequency_of_tone;
+
+static float any_tone(uint32_t channel, uint64_t frame)
+{
+    (void)channel;
+    return (float)(pow(10, level_of_tone / 20) * sin(2 * pi * frequency_of_tone * (double)frame / RATE));
+}
+
+/* Level of a sine at the end, over a whole number of periods of it. */
+static double end_level_db(const fixture_audio *audio, uint32_t channel)
+{
+    double re = 0, im = 0;
+    for (uint32_t n = NUM_FRAMES - 24000; n < NUM_FRAMES; n++) {
+        const double x = audio->samples[n * audio->channels + channel], phase = 2 * pi * frequency_of_tone * n / RATE;
+        re += x * cos(phase);
+        im += x * sin(phase);
+    }
+    return decibels(hypot(re, im) / 12000);
+}
+
+/* The static curve with a soft knee (Giannoulis, Massberg, Reiss 2012, eq. 4), as a change in dB: above the threshold. */
+static double curve_db(double over_db, double slope, double knee_db)
+{
+    if (2 * over_db <= -knee_db)
+        return 0;
+    return slope * (2 * fabs(over_db) <= knee_db ? pow(over_db + knee_db / 2, 2) / (2 * knee_db) : over_db);
+}
+
+/*
+ * Sines at a bell's centre see the static curve, whole; an octave and more beside
+ * it a bell of that gain and constant width, H = (p^2 + G k p + 1) / (p^2 + k p + 1);
+ * far below a low shelf's corner its whole curve. Long releases hold the peak.
+ */
+static void dynamic_bands_follow_their_curve(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        const char *band;
+        double frequency_hz, slope, knee_db, range_db;
+    } cases[] = {
+        {"\"type\": \"bell\", \"frequency_hz\": 1000, \"threshold_db\": -30, \"ratio\": 4", 1000, -0.75, 6, 60},
+        {"\"type\": \"bell\", \"frequency_hz\": 1000, \"threshold_db\": -30, \"ratio\": 3, \"direction\": \"up\", "
+         "\"range_db\": 8", 1000, 2, 6, 8},
+        {"\"type\": \"low-shelf\", \"frequency_hz\": 4000, \"threshold_db\": -30, \"ratio\": 2, \"knee_db\": 0",
+         40, -0.5, 0, 60},
+        {"\"type\": \"high-shelf\", \"frequency_hz\": 200, \"threshold_db\": -30, \"ratio\": 2, \"gain_db\": 3",
+         18000, -0.5, 6, 60},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (level_of_tone = -50; level_of_tone <= -2; level_of_tone += 9.5) {
+            frequency_of_tone = cases[i].frequency_hz;
+            fixture_wav(f, "sine.wav", RATE, 1, NUM_FRAMES, any_tone);
+            char eq[512];
+            snprintf(eq, sizeof eq, "\"bands\": [ { %s, \"attack_ms\": 1, \"release_ms\": 1000 } ]", cases[i].band);
+            fixture_audio audio = render_eq(f, "sine.wav", eq, "{ \"pan\": -1 }", MXD_BACKEND_CPU, 0);
+            double change = curve_db(level_of_tone + 30, cases[i].slope, cases[i].knee_db);
+            change = fmin(fmax(change, -cases[i].range_db), cases[i].range_db);
+            const double should_db = level_of_tone + change + (i == 3 ? 3 : 0), is_db = end_level_db(&audio, 0);
+            free(audio.samples);
+            if (!(fabs(is_db - should_db) <= 0.1))
+                fail_msg("case %zu at %g dB: %.3f dB, not %.3f", i, level_of_tone, is_db, should_db);
+        }
+}
+
+/* A loud tone an octave above the band does not move it: the key is the band itself. And with a loud key it does. */
+static void dynamic_bands_listen_to_themselves(void **state)
+{
+    fixture *f = *state;
+    level_of_tone = -6;
+    frequency_of_tone = 12000;
+    fixture_wav(f, "far.wav", RATE, 1, NUM_FRAMES, any_tone);
+    fixture_audio audio = render_eq(f, "far.wav",
+                                    "\"bands\": [ { \"type\": \"bell\", \"frequency_hz\": 200, \"q\": 2, "
+                                    "\"threshold_db\": -40, \"ratio\": 10 } ]",
+                                    "{ \"pan\": -1 }", MXD_BACKEND_CPU, 0);
+    const double untouched_db = end_level_db(&audio, 0);
+    free(audio.samples);
+    assert_true(fabs(untouched_db + 6) <= 0.01);
+
+    frequency_of_tone = 1000;
+    level_of_tone = -10;
+    fixture_wav(f, "loud.wav", RATE, 1, NUM_FRAMES, any_tone);
+    level_of_tone = -50;
+    fixture_wav(f, "soft.wav", RATE, 1, NUM_FRAMES, any_tone);
+    audio = fixture_output(
+        f, HEAD "\"tracks\": [ { \"name\": \"Key\", \"clips\": [ { \"file\": \"loud.wav\" } ], \"fader_db\": null }, "
+                "{ \"name\": \"A\", \"clips\": [ { \"file\": \"soft.wav\" } ], \"inserts\": [ { \"type\": \"eq\", "
+                "\"side_chain\": { \"from\": \"Key\", \"tap\": \"pre-fader\" }, \"bands\": [ { \"type\": \"bell\", "
+                "\"frequency_hz\": 1000, \"threshold_db\": -30, \"ratio\": 2, \"attack_ms\": 1, \"release_ms\": 1000 } ] } ], "
+                "\"place\": { \"pan\": -1 } } ], " STEREO_OUT, NULL);
+    const double ducked_db = end_level_db(&audio, 0);
+    free(audio.samples);
+    if (!(fabs(ducked_db + 60) <= 0.1))
+        fail_msg("by the side-chain: %.3f dB, not -60", ducked_db);
+}
+
+#define DYNAMIC_BANDS                                                                                                  \
+    "\"bands\": [ { \"type\": \"bell\", \"frequency_hz\": 800, \"threshold_db\": -40, \"ratio\": 3, \"gain_db\": 4 }, "   \
+    "{ \"type\": \"high-shelf\", \"frequency_hz\": 5000, \"threshold_db\": -30, \"direction\": \"up\", \"scope\": "       \
+    "\"side\" }, { \"type\": \"bell\", \"frequency_hz\": 300, \"threshold_db\": -45 } ], \"automation\": [ { \"parameter\": " \
+    "\"bands[0].threshold_db\", \"points\": [ [0, -50], [1, -10] ] }, { \"parameter\": \"bands[2].frequency_hz\", "      \
+    "\"points\": [ [0, 300], [1, 3000] ] } ]"
+
+/* Moving, on side and on both channels: every backend as reference, however blocks are cut. */
+static void dynamic_bands_are_alike_everywhere(void **state)
+{
+    fixture *f = *state;
+    double *x[2] = {malloc(NUM_FRAMES * sizeof **x), malloc(NUM_FRAMES * sizeof **x)};
+    assert_true(x[0] && x[1]);
+    fixture_audio audio = render_eq(f, "pair.wav", DYNAMIC_BANDS, "{ \"bed\": \"stereo\" }", MXD_BACKEND_REFERENCE, 4096);
+    double changed = 0;
+    for (uint32_t n = 0; n < NUM_FRAMES; n++)
+        for (uint32_t c = 0; c < 2; c++) {
+            x[c][n] = audio.samples[2 * n + c];
+            changed = fmax(changed, fabs(x[c][n] - fixture_noise(c, n)));
+        }
+    free(audio.samples);
+    assert_true(changed > 0.05);
+    expect_everywhere(f, "pair.wav", DYNAMIC_BANDS, "{ \"bed\": \"stereo\" }", (const double *const *)x, 2, -110);
+    free(x[0]);
+    free(x[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +634,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_meant_stays, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(linear_phase_has_the_magnitude, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(linear_phase_renders_in_place, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(dynamic_bands_follow_their_curve, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(dynamic_bands_listen_to_themselves, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(dynamic_bands_are_alike_everywhere, render_set_up, fixture_tear_down),
     };
     return cmocka_run_group_tests_name("eq insert", tests, NULL, NULL);
 }

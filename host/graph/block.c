@@ -148,7 +148,8 @@ static void measure_mix(const mxd_mix *mix, uint32_t block_frames, sizes *size)
         size->outputs += mix->lanes[i] != MXD_NO_INDEX;
     size->most_slots = max_of(size->most_slots, (uint64_t)mix->num_lanes * mix->num_routes);
     for (uint32_t i = 0; i < mix->num_routes; i++) {
-        uint64_t points = points_of(&mix->routes[i], block_frames);
+        /* Behind a latency, one more: before the session's first frame. */
+        uint64_t points = points_of(&mix->routes[i], block_frames) + (mix->latency > 0);
         uint64_t edges = edges_of(&mix->routes[i], mix->num_lanes);
         size->most_points = max_of(size->most_points, points);
         size->most_gains = max_of(size->most_gains, points * mix->num_lanes);
