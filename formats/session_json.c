@@ -178,6 +178,7 @@ static void load_tracks(mxd_loader *loader, mxd_reader *root)
         session->num_tracks++;
         load_name(loader, reader, &track->strip);
         mxd_load_clips(loader, reader, track);
+        mxd_load_delay(loader, reader, true, &track->strip);
         mxd_load_strip(loader, reader, &track->strip);
         mxd_reader_close(reader);
     }
@@ -225,6 +226,7 @@ static void load_buses(mxd_loader *loader, mxd_reader *root)
         int64_t channels = 0;
         mxd_read_integer(reader, "channels", MXD_REQUIRED, 1, MXD_MAX_CHANNELS, &channels);
         strip->num_source_channels = (uint32_t)channels;
+        mxd_load_delay(loader, reader, false, strip);
         mxd_load_strip(loader, reader, strip);
         mxd_reader_close(reader);
     }

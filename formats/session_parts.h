@@ -72,6 +72,8 @@ bool mxd_read_choice_of(mxd_reader *reader, const char *key, mxd_need need, cons
 
 /* All strip keys but "name" and the source's; strip->num_source_channels must be set. */
 void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip);
+/* "delay_ms": a track may be early, a bus only late. */
+void mxd_load_delay(mxd_loader *loader, mxd_reader *reader, bool is_track, mxd_strip *strip);
 /* The array of inserts at "inserts", if there is one. */
 void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inserts, uint32_t *num_inserts);
 /* Resolves the names of side-chains, when all tracks, buses and deliverables are there. */

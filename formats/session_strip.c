@@ -325,18 +325,10 @@ void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inser
 
 /* ---- In front of the inserts --------------------------------------------- */
 
-static void load_polarity(mxd_reader *reader, mxd_strip *strip)
-{
-    static const char *const polarities[] = {"normal", "inverted"};
-    int polarity = 0;
-    mxd_read_choice(reader, "polarity", MXD_OPTIONAL, polarities, COUNT(polarities), &polarity);
-    strip->inverted = polarity == 1;
-}
-
-static void load_delay(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
+void mxd_load_delay(mxd_loader *loader, mxd_reader *reader, bool is_track, mxd_strip *strip)
 {
     double delay_ms = 0.0;
-    if (mxd_read_number(reader, "delay_ms", MXD_OPTIONAL, -MAX_DELAY_MS, MAX_DELAY_MS, &delay_ms))
+    if (mxd_read_number(reader, "delay_ms", MXD_OPTIONAL, is_track ? -MAX_DELAY_MS : 0.0, MAX_DELAY_MS, &delay_ms))
         strip->delay_frames = llround(delay_ms * 1e-3 * loader->session->sample_rate);
 }
 
@@ -348,8 +340,7 @@ void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
     mxd_read_bool(reader, "mute", MXD_OPTIONAL, &strip->mute);
     mxd_read_bool(reader, "solo", MXD_OPTIONAL, &strip->solo);
     mxd_read_bool(reader, "solo_safe", MXD_OPTIONAL, &strip->solo_safe);
-    load_polarity(reader, strip);
-    load_delay(loader, reader, strip);
+    mxd_read_bool(reader, "polarity", MXD_OPTIONAL, &strip->inverted);
     mxd_load_membership(loader, reader, strip);
     mxd_load_inserts(loader, reader, &strip->inserts, &strip->num_inserts);
     load_sends(loader, reader, strip);

@@ -171,7 +171,7 @@ static bool multiply_level(mxd_route *route, const mxd_automation *automation, d
 }
 
 /* The strip's fader and those of its groups. */
-static bool multiply_faders(build *b, const mxd_strip *strip, const mxd_hearing *hearing, mxd_route *route)
+static bool multiply_faders(const build *b, const mxd_strip *strip, const mxd_hearing *hearing, mxd_route *route)
 {
     bool good = multiply_level(route, find_automation(strip, MXD_PARAMETER_FADER, 0), strip->fader_db);
     for (uint32_t i = 0; good && i < hearing->num_groups; i++) {
@@ -448,9 +448,25 @@ static mxd_result build_track(build *b, uint32_t index)
     return route_strip(b, &track->strip, chain, hearing);
 }
 
-/* Closes the mix that feeds a chain and builds its inserts. */
-static mxd_result build_fed_chain(build *b, uint32_t chain, uint32_t mix, const mxd_insert *inserts,
-                                  uint32_t num_inserts)
+/* A delay of a bus's own, which nobody compensates for: it counts as the beginning of its tail. */
+static mxd_result delay_chain(mxd_graph *graph, uint32_t chain, uint32_t frames)
+{
+    mxd_graph_builder builder = {.graph = graph, .chain = chain, .latency = graph->chains[chain].latency};
+    for (uint32_t i = 0; i < graph->chains[chain].num_lanes; i++) {
+        const uint32_t lane = graph->chains[chain].lanes[i], delayed = mxd_graph_add_lane(graph);
+        const mxd_builder_row row = {.kernel = MXD_KERNEL_SHIFT, .inputs = &lane, .num_inputs = 1,
+                                     .outputs = &delayed, .num_outputs = 1, .settings = &frames};
+        if (delayed == MXD_NO_INDEX || mxd_builder_row_add(&builder, &row) != MXD_OK)
+            return MXD_ERROR_MEMORY;
+        graph->chains[chain].lanes[i] = delayed;
+    }
+    graph->chains[chain].tail_frames += frames;
+    return MXD_OK;
+}
+
+/* Closes the mix that feeds a chain and builds its inserts, behind a delay. */
+static mxd_result build_fed_chain(build *b, uint32_t chain, uint32_t mix, uint32_t delay_frames,
+                                  const mxd_insert *inserts, uint32_t num_inserts)
 {
     mxd_graph *graph = b->graph;
     mxd_result result = mxd_graph_close_mix(graph, mix);
@@ -461,6 +477,8 @@ static mxd_result build_fed_chain(build *b, uint32_t chain, uint32_t mix, const 
     state->input_mix = mix;
     state->num_lanes = graph->mixes[mix].num_lanes;
     memcpy(state->lanes, graph->mixes[mix].lanes, state->num_lanes * sizeof *state->lanes);
+    if (delay_frames > 0 && (result = delay_chain(graph, chain, delay_frames)) != MXD_OK)
+        return result;
     result = build_inserts(b, chain, inserts, num_inserts);
     state = &graph->chains[chain];
     if (state->end_frame)
@@ -478,7 +496,8 @@ static mxd_result build_bus(build *b, uint32_t index)
     const mxd_strip *strip = &b->session->buses[index].strip;
     uint32_t chain = b->strip_chain[b->session->num_tracks + index];
     b->graph->chains[chain].name = strip->name;
-    mxd_result result = build_fed_chain(b, chain, mix, strip->inserts, strip->num_inserts);
+    mxd_result result = build_fed_chain(b, chain, mix, (uint32_t)strip->delay_frames, strip->inserts,
+                                        strip->num_inserts);
     return result == MXD_OK ? route_strip(b, strip, chain, &b->routing.buses[index]) : result;
 }
 
@@ -574,7 +593,7 @@ static mxd_result close_outputs(build *b)
         mxd_output *output = &graph->outputs[i];
         const uint32_t *lanes = graph->mixes[output->mix].lanes;
         if (output->chain != MXD_NO_INDEX) {
-            result = build_fed_chain(b, output->chain, output->mix, output->deliverable->inserts,
+            result = build_fed_chain(b, output->chain, output->mix, 0, output->deliverable->inserts,
                                      output->deliverable->num_inserts);
             lanes = graph->chains[output->chain].lanes;
         }

@@ -21,29 +21,21 @@ void mxd_pan_gains(double pan, uint32_t num_channels, uint32_t channel, double g
     gains[channel] = away > 0.0 ? cos(away * 2.0 * quarter_pi) : 1.0;
 }
 
-/* Where a strip's index-th way leads: 0 its output, then its sends. A bus; -1 = the scene. */
-static int end_of_way(const mxd_strip *strip, uint32_t index)
+static mxd_hearing *hearing_of(const mxd_routing *routing, uint32_t strip)
 {
-    return index == 0 ? strip->output : (int)strip->sends[index - 1].bus;
+    return strip < routing->num_tracks ? &routing->tracks[strip] : &routing->buses[strip - routing->num_tracks];
 }
 
-static bool order_strips(const mxd_session *session, mxd_routing *routing)
+const mxd_hearing *mxd_routing_hearing(const mxd_routing *routing, uint32_t strip)
 {
-    mxd_feeding feeding;
-    bool done = mxd_feeding_init(session, &feeding) && mxd_feeding_order(session, &feeding, routing->order);
-    mxd_feeding_finish(&feeding);
-    uint32_t num_buses = 0;
-    for (uint32_t i = 0; done && i < mxd_session_num_strips(session); i++)
-        if (routing->order[i] >= session->num_tracks)
-            routing->bus_order[num_buses++] = routing->order[i] - session->num_tracks;
-    return done;
+    return hearing_of(routing, strip);
 }
 
 /* ---- Groups -------------------------------------------------------------- */
 
 /* The strip's groups, and what they and it say of mute and solo. seen, groups: room for all of the session's. */
-static mxd_result join_groups(const mxd_session *session, const mxd_strip *strip, bool *seen, uint32_t *groups,
-                              mxd_hearing *hearing)
+static bool join_groups(const mxd_session *session, const mxd_strip *strip, bool *seen, uint32_t *groups,
+                        mxd_hearing *hearing)
 {
     hearing->muted = strip->mute;
     hearing->soloed = strip->solo;
@@ -51,44 +43,50 @@ static mxd_result join_groups(const mxd_session *session, const mxd_strip *strip
     hearing->sends = calloc(strip->num_sends ? strip->num_sends : 1, sizeof *hearing->sends);
     hearing->groups = malloc((hearing->num_groups + 1) * sizeof *hearing->groups);
     if (!hearing->sends || !hearing->groups)
-        return MXD_ERROR_MEMORY;
+        return false;
     for (uint32_t i = 0; i < hearing->num_groups; i++) {
         const mxd_fader_group *group = &session->groups[groups[i]];
         hearing->groups[i] = groups[i];
         hearing->muted |= group->mute;
         hearing->soloed |= group->solo;
     }
-    return MXD_OK;
+    return true;
 }
 
-static mxd_result join_all_groups(const mxd_session *session, mxd_routing *routing)
+static bool join_all_groups(const mxd_session *session, mxd_routing *routing)
 {
-    mxd_result result = MXD_OK;
     bool *seen = calloc(session->num_groups + 1u, sizeof *seen);
     uint32_t *groups = calloc(session->num_groups + 1u, sizeof *groups);
-    if (!seen || !groups)
-        result = MXD_ERROR_MEMORY;
-    for (uint32_t i = 0; i < session->num_tracks && result == MXD_OK; i++)
-        result = join_groups(session, &session->tracks[i].strip, seen, groups, &routing->tracks[i]);
-    for (uint32_t i = 0; i < session->num_buses && result == MXD_OK; i++)
-        result = join_groups(session, &session->buses[i].strip, seen, groups, &routing->buses[i]);
+    bool good = seen && groups;
+    for (uint32_t i = 0; good && i < mxd_session_num_strips(session); i++)
+        good = join_groups(session, mxd_session_strip(session, i), seen, groups, hearing_of(routing, i));
     free(seen);
     free(groups);
-    return result;
+    return good;
 }
 
 /* ---- Mute and solo ------------------------------------------------------- */
 
-/* What the walks over all strips need. */
+/* What the walks over all strips need; arrays by the number of the strip (mxd_session_strip). */
 typedef struct walk {
     const mxd_session *session;
     mxd_routing *routing;
+    uint32_t num_strips;
     bool solo;      /* something is soloed */
-    bool *passes;   /* [bus] what is in it has been chosen: it is soloed, or a strip feeds it that is, or is safe */
-    bool *leads;    /* [bus] it is soloed, or on the way to a soloed bus without passing anything itself */
+    bool *passes;   /* what is in it has been chosen: it is soloed or a safe track, or such a strip feeds it */
+    bool *open;     /* no solo closes its ways: it passes, is safe, or an open strip feeds it */
+    bool *leads;    /* it is soloed or listened to, or on the way there without passing anything itself */
+    bool *is_key;   /* an insert listens to it */
 } walk;
 
-/* Whether a strip's index-th way is there at all. */
+/* Where a strip's index-th way leads, 0 its output, then its sends: a strip, or -1 = the scene. */
+static int end_of_way(const walk *w, const mxd_strip *strip, uint32_t index)
+{
+    int bus = index == 0 ? strip->output : (int)strip->sends[index - 1].bus;
+    return bus < 0 ? -1 : bus + (int)w->session->num_tracks;
+}
+
+/* Whether the way is there at all. */
 static bool way_is_there(const mxd_strip *strip, const mxd_hearing *hearing, uint32_t index)
 {
     if (index == 0)
@@ -97,113 +95,106 @@ static bool way_is_there(const mxd_strip *strip, const mxd_hearing *hearing, uin
     return !send->mute && (send->tap == MXD_TAP_PRE_FADER || !hearing->muted);
 }
 
-static void pass_on(walk *w, const mxd_strip *strip, const mxd_hearing *hearing, bool passes)
+static void find_keys(walk *w)
 {
-    for (uint32_t i = 0; passes && i <= strip->num_sends; i++)
-        if (end_of_way(strip, i) >= 0 && way_is_there(strip, hearing, i))
-            w->passes[end_of_way(strip, i)] = true;
+    for (uint32_t i = 0; i < w->num_strips; i++) {
+        const mxd_strip *strip = mxd_session_strip(w->session, i);
+        for (uint32_t j = 0; j < strip->num_inserts; j++)
+            if (strip->inserts[j].side_chain && !strip->inserts[j].bypass)
+                w->is_key[strip->inserts[j].side_chain->strip] = true;
+    }
 }
 
-/* From the tracks on: which buses hold something that a solo has chosen, or that is safe from it. */
+/* In feeding order: which strips hold something that a solo has chosen, and which it does not close. */
 static void find_passing(walk *w)
 {
-    const mxd_session *session = w->session;
-    for (uint32_t i = 0; i < session->num_tracks; i++) {
-        const mxd_strip *strip = &session->tracks[i].strip;
-        pass_on(w, strip, &w->routing->tracks[i], w->routing->tracks[i].soloed || strip->solo_safe);
-    }
-    for (uint32_t i = 0; i < session->num_buses; i++) {
-        uint32_t bus = w->routing->bus_order[i];
-        w->passes[bus] |= w->routing->buses[bus].soloed;
-        pass_on(w, &session->buses[bus].strip, &w->routing->buses[bus],
-                w->passes[bus] || session->buses[bus].strip.solo_safe);
-    }
-}
-
-/* From the last bus back: along outputs and sends. */
-static void find_leading(walk *w)
-{
-    for (uint32_t i = w->session->num_buses; i-- > 0;) {
-        uint32_t bus = w->routing->bus_order[i];
-        const mxd_strip *strip = &w->session->buses[bus].strip;
-        w->leads[bus] = w->routing->buses[bus].soloed;
-        for (uint32_t j = 0; !w->passes[bus] && j <= strip->num_sends; j++)
-            if (end_of_way(strip, j) >= 0 && way_is_there(strip, &w->routing->buses[bus], j))
-                w->leads[bus] |= w->leads[end_of_way(strip, j)];
-    }
-}
-
-/* Which of a strip's ways are heard; those of all buses that it feeds are known. open: no solo closes it. */
-static void listen(const walk *w, const mxd_strip *strip, bool open, mxd_hearing *hearing)
-{
-    for (uint32_t i = 0; i <= strip->num_sends; i++) {
-        int bus = end_of_way(strip, i);
-        bool heard = way_is_there(strip, hearing, i) && (open || (bus >= 0 && w->leads[bus])) &&
-                     (bus < 0 || w->routing->buses[bus].heard);
-        *(i == 0 ? &hearing->output : &hearing->sends[i - 1]) = heard;
-        hearing->heard |= heard;
-    }
-}
-
-/* A strip that an insert listens to is needed, whether it is heard by itself or not. */
-static void hear_side_chains(const mxd_session *session, mxd_routing *routing)
-{
-    for (uint32_t i = 0; i < mxd_session_num_strips(session); i++) {
-        const mxd_strip *strip = mxd_session_strip(session, i);
-        for (uint32_t j = 0; j < strip->num_inserts; j++) {
-            const mxd_side_chain *key = strip->inserts[j].side_chain;
-            if (!key || strip->inserts[j].bypass)
+    for (uint32_t i = 0; i < w->num_strips; i++) {
+        uint32_t number = w->routing->order[i];
+        const mxd_strip *strip = mxd_session_strip(w->session, number);
+        const mxd_hearing *hearing = hearing_of(w->routing, number);
+        w->passes[number] |= hearing->soloed || (number < w->session->num_tracks && strip->solo_safe);
+        w->open[number] |= !w->solo || w->passes[number] || strip->solo_safe;
+        for (uint32_t j = 0; w->open[number] && j <= strip->num_sends; j++) {
+            int end = end_of_way(w, strip, j);
+            if (end < 0 || !way_is_there(strip, hearing, j))
                 continue;
-            if (key->strip < session->num_tracks)
-                routing->tracks[key->strip].heard = true;
-            else
-                routing->buses[key->strip - session->num_tracks].heard = true;
+            w->passes[end] |= w->passes[number];
+            w->open[end] = true;
         }
     }
 }
 
-static void listen_to_all(walk *w)
+/* Against it: along outputs and sends. */
+static void find_leading(walk *w)
 {
-    const mxd_session *session = w->session;
-    for (uint32_t i = 0; i < session->num_tracks; i++)
-        w->solo |= w->routing->tracks[i].soloed;
-    for (uint32_t i = 0; i < session->num_buses; i++)
-        w->solo |= w->routing->buses[i].soloed;
-    find_passing(w);
-    find_leading(w);
-    for (uint32_t i = session->num_buses; i-- > 0;) {
-        uint32_t bus = w->routing->bus_order[i];
-        const mxd_strip *strip = &session->buses[bus].strip;
-        listen(w, strip, !w->solo || w->passes[bus] || strip->solo_safe, &w->routing->buses[bus]);
+    for (uint32_t i = w->num_strips; i-- > 0;) {
+        uint32_t number = w->routing->order[i];
+        const mxd_strip *strip = mxd_session_strip(w->session, number);
+        const mxd_hearing *hearing = hearing_of(w->routing, number);
+        w->leads[number] = hearing->soloed || (w->is_key[number] && !w->passes[number]);
+        for (uint32_t j = 0; !w->passes[number] && j <= strip->num_sends; j++)
+            if (end_of_way(w, strip, j) >= 0 && way_is_there(strip, hearing, j))
+                w->leads[number] |= w->leads[end_of_way(w, strip, j)];
     }
-    for (uint32_t i = 0; i < session->num_tracks; i++) {
-        const mxd_strip *strip = &session->tracks[i].strip;
-        listen(w, strip, !w->solo || w->routing->tracks[i].soloed || strip->solo_safe, &w->routing->tracks[i]);
+}
+
+/* Against it again: which ways are heard, and so which strips are needed. */
+static void listen(walk *w)
+{
+    for (uint32_t i = w->num_strips; i-- > 0;) {
+        uint32_t number = w->routing->order[i];
+        const mxd_strip *strip = mxd_session_strip(w->session, number);
+        mxd_hearing *hearing = hearing_of(w->routing, number);
+        hearing->heard = w->is_key[number];
+        for (uint32_t j = 0; j <= strip->num_sends; j++) {
+            int end = end_of_way(w, strip, j);
+            bool heard = way_is_there(strip, hearing, j) && (w->open[number] || (end >= 0 && w->leads[end])) &&
+                         (end < 0 || hearing_of(w->routing, (uint32_t)end)->heard);
+            *(j == 0 ? &hearing->output : &hearing->sends[j - 1]) = heard;
+            hearing->heard |= heard;
+        }
     }
+}
+
+static bool listen_to_all(const mxd_session *session, mxd_routing *routing)
+{
+    walk w = {.session = session, .routing = routing, .num_strips = mxd_session_num_strips(session)};
+    bool *marks = calloc(4 * (size_t)w.num_strips + 1, sizeof *marks);
+    if (!marks)
+        return false;
+    w.passes = marks;
+    w.leads = marks + w.num_strips;
+    w.is_key = marks + 2 * (size_t)w.num_strips;
+    w.open = marks + 3 * (size_t)w.num_strips;
+    for (uint32_t i = 0; i < w.num_strips; i++)
+        w.solo |= hearing_of(routing, i)->soloed;
+    find_keys(&w);
+    find_passing(&w);
+    find_leading(&w);
+    listen(&w);
+    free(marks);
+    return true;
+}
+
+/* ---- The whole ----------------------------------------------------------- */
+
+static bool order_strips(const mxd_session *session, uint32_t *order)
+{
+    mxd_feeding feeding;
+    bool done = mxd_feeding_init(session, &feeding) && mxd_feeding_order(session, &feeding, order);
+    mxd_feeding_finish(&feeding);
+    return done;
 }
 
 mxd_result mxd_routing_create(const mxd_session *session, mxd_routing *routing)
 {
-    size_t num_buses = session->num_buses ? session->num_buses : 1;
     *routing = (mxd_routing){.num_tracks = session->num_tracks, .num_buses = session->num_buses};
     routing->tracks = calloc(session->num_tracks ? session->num_tracks : 1, sizeof *routing->tracks);
-    routing->buses = calloc(num_buses, sizeof *routing->buses);
-    routing->order = calloc(session->num_tracks + num_buses, sizeof *routing->order);
-    routing->bus_order = calloc(num_buses, sizeof *routing->bus_order);
-    walk w = {.session = session, .routing = routing};
-    w.passes = calloc(num_buses, sizeof *w.passes);
-    w.leads = calloc(num_buses, sizeof *w.leads);
-    mxd_result result = MXD_ERROR_MEMORY;
-    if (routing->tracks && routing->buses && routing->order && routing->bus_order && w.passes && w.leads &&
-        order_strips(session, routing))
-        result = join_all_groups(session, routing);
-    if (result == MXD_OK) {
-        hear_side_chains(session, routing);
-        listen_to_all(&w);
-    }
-    free(w.passes);
-    free(w.leads);
-    return result;
+    routing->buses = calloc(session->num_buses ? session->num_buses : 1, sizeof *routing->buses);
+    routing->order = calloc(mxd_session_num_strips(session) + 1u, sizeof *routing->order);
+    if (!routing->tracks || !routing->buses || !routing->order || !order_strips(session, routing->order))
+        return MXD_ERROR_MEMORY;
+    return join_all_groups(session, routing) && listen_to_all(session, routing) ? MXD_OK : MXD_ERROR_MEMORY;
 }
 
 static void finish_hearing(mxd_hearing *hearing)
@@ -221,10 +212,4 @@ void mxd_routing_destroy(mxd_routing *routing)
     free(routing->tracks);
     free(routing->buses);
     free(routing->order);
-    free(routing->bus_order);
-}
-
-const mxd_hearing *mxd_routing_hearing(const mxd_routing *routing, uint32_t strip)
-{
-    return strip < routing->num_tracks ? &routing->tracks[strip] : &routing->buses[strip - routing->num_tracks];
 }

@@ -8,7 +8,8 @@
  * only the ways that lead to a soloed bus, by outputs and sends of other buses
  * too. A bus that passes something soloed on takes nothing else in, though it
  * may lead to a soloed bus as well: nobody wants to hear that directly. What is
- * safe from solo is never closed by one; what feeds a safe bus may be.
+ * safe from solo is never closed by one; what feeds a safe bus may be. What an
+ * insert listens to goes on feeding it, unheard.
  */
 #ifndef MXD_GRAPH_ROUTING_H
 #define MXD_GRAPH_ROUTING_H
@@ -30,14 +31,12 @@ typedef struct mxd_routing {
     uint32_t num_buses;
     mxd_hearing *tracks;
     mxd_hearing *buses;
-    uint32_t *bus_order; /* the buses of that */
     uint32_t *order;     /* every strip (as mxd_session_strip numbers them) after all that feed it */
 } mxd_routing;
 
 /* The session is valid: no bus loops. MXD_ERROR_MEMORY; even then free with mxd_routing_destroy. */
 mxd_result mxd_routing_create(const mxd_session *session, mxd_routing *routing);
 void mxd_routing_destroy(mxd_routing *routing);
-
 /* Of a strip, as mxd_session_strip numbers it. */
 const mxd_hearing *mxd_routing_hearing(const mxd_routing *routing, uint32_t strip);
 
