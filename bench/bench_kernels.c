@@ -17,6 +17,7 @@
 #include "host/cpu/variants.h"
 #include "peak.h"
 #include "tests/kernel_cases.h"
+#include "tests/row_rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,20 @@ typedef struct bench_target {
     uint32_t device;
     double copy_rate; /* bytes a second; 0 = unknown */
 } bench_target;
+
+/* A case of one table or the other, and its rig. */
+typedef struct bench_case {
+    const char *kernel;
+    const char *name;
+    uint32_t block_frames;
+    const kernel_case *own;
+    const row_case *rows;
+} bench_case;
+
+typedef struct bench_rig {
+    kernel_rig *own;
+    row_rig *rows;
+} bench_rig;
 
 typedef struct measurement {
     double prepare_s;  /* steps made, memory filled */
@@ -78,31 +93,58 @@ static void add_timings(const mxd_backend *backend, const char *kernel, double s
     }
 }
 
+static bool create_rig(const bench_case *test, const bench_target *target, mxd_problems *problems, bench_rig *rig)
+{
+    *rig = (bench_rig){0};
+    if (test->own)
+        rig->own = kernel_rig_create(test->own, SEED, target->creator, target->threads, target->device, problems);
+    else
+        rig->rows = row_rig_create(test->rows, SEED, test->block_frames, false, target->creator, target->threads,
+                                   target->device, problems);
+    return rig->own || rig->rows;
+}
+
+static void destroy_rig(bench_rig *rig)
+{
+    kernel_rig_destroy(rig->own);
+    row_rig_destroy(rig->rows);
+}
+
+static mxd_backend *backend_of(const bench_rig *rig)
+{
+    return rig->own ? kernel_rig_backend(rig->own) : row_rig_backend(rig->rows);
+}
+
+static bool repeat(const bench_rig *rig)
+{
+    return (rig->own ? kernel_rig_repeat(rig->own) : row_rig_repeat(rig->rows)) == MXD_OK;
+}
+
 /* False, after a message, where the backend cannot run the case. */
-static bool measure(const kernel_case *test, const bench_target *target, double seconds, char *device, char *driver,
+static bool measure(const bench_case *test, const bench_target *target, double seconds, char *device, char *driver,
                     measurement *result)
 {
     mxd_problems *problems = mxd_problems_create();
     *result = (measurement){0};
     double start_s = mxd_clock_s();
-    kernel_rig *rig = kernel_rig_create(test, SEED, target->creator, target->threads, target->device, problems);
-    bool good = rig != NULL;
+    bench_rig rig;
+    bool good = create_rig(test, target, problems, &rig);
     result->prepare_s = mxd_clock_s() - start_s;
     for (int i = 0; good && i < 2; i++)
-        good = kernel_rig_repeat(rig) == MXD_OK;
+        good = repeat(&rig);
     if (good) {
-        mxd_backend *backend = kernel_rig_backend(rig);
+        mxd_backend *backend = backend_of(&rig);
         snprintf(device, 256, "%s", mxd_backend_get_info(backend)->device);
         snprintf(driver, 256, "%s", mxd_backend_get_info(backend)->driver);
         result->memory = mxd_backend_memory(backend);
-        add_timings(backend, kernel_name(test->kernel), -1, result);
+        add_timings(backend, test->kernel, -1, result);
         start_s = mxd_clock_s();
         do {
-            good = kernel_rig_repeat(rig) == MXD_OK;
+            good = repeat(&rig);
             result->num_blocks++;
             result->wall_s = mxd_clock_s() - start_s;
         } while (good && result->wall_s < seconds);
-        add_timings(backend, kernel_name(test->kernel), 1, result);
+        add_timings(backend, test->kernel, 1, result);
         result->wall_s /= result->num_blocks;
         result->kernel_s /= result->num_blocks;
         result->transfer_s /= result->num_blocks;
@@ -112,9 +154,9 @@ static bool measure(const kernel_case *test, const bench_target *target, double 
         result->lane_frames /= result->num_blocks;
     }
     if (!good)
-        printf("%-9s %-30s %-22s does not run: %s\n", kernel_name(test->kernel), test->name, target->name,
+        printf("%-9s %-30s %-22s does not run: %s\n", test->kernel, test->name, target->name,
                problems && mxd_problems_count(problems) ? mxd_problems_get(problems, 0)->text : "memory ran out");
-    kernel_rig_destroy(rig);
+    destroy_rig(&rig);
     mxd_problems_destroy(problems);
     return good;
 }
@@ -143,7 +185,7 @@ static uint32_t list_targets(const bench_options *options, bench_target *targets
     return count;
 }
 
-static void write_json(FILE *json, bool first, const kernel_case *test, const bench_target *target, const char *device,
+static void write_json(FILE *json, bool first, const bench_case *test, const bench_target *target, const char *device,
                        const char *driver, const measurement *m)
 {
     if (!json)
@@ -153,7 +195,7 @@ static void write_json(FILE *json, bool first, const kernel_case *test, const be
             "\"block_frames\": %u, \"num_blocks\": %u, \"prepare_s\": %.6g, \"wall_s\": %.6g, \"kernel_s\": %.6g, "
             "\"transfer_s\": %.6g, \"unpack_s\": %.6g, \"lane_frames\": %.0f, \"min_bytes\": %.0f, \"flops\": %.0f, "
             "\"copy_bytes_per_s\": %.6g, \"memory_bytes\": %llu}",
-            first ? "" : ",", MXD_COMMIT, kernel_name(test->kernel), test->name, target->name, device, driver,
+            first ? "" : ",", MXD_COMMIT, test->kernel, test->name, target->name, device, driver,
             test->block_frames, m->num_blocks, m->prepare_s, m->wall_s, m->kernel_s, m->transfer_s, m->unpack_s,
             m->lane_frames, m->min_bytes, m->flops, target->copy_rate, (unsigned long long)m->memory);
 }
@@ -166,10 +208,10 @@ static void print_share(double rate, double peak)
         printf(" %6s", "-");
 }
 
-static void print_row(const bench_options *options, const kernel_case *test, const bench_target *target,
+static void print_row(const bench_options *options, const bench_case *test, const bench_target *target,
                       const measurement *m)
 {
-    printf("%-9s %-30s %-22s %10.3f %10.3f %9.3f %9.3f %11.4f %10.1f %8.2f", kernel_name(test->kernel), test->name,
+    printf("%-9s %-30s %-22s %10.3f %10.3f %9.3f %9.3f %11.4f %10.1f %8.2f", test->kernel, test->name,
            target->name, 1e3 * m->kernel_s, 1e3 * m->wall_s, 1e3 * m->transfer_s, 1e3 * m->unpack_s,
            1e9 * m->kernel_s / m->lane_frames, test->block_frames / RATE / m->kernel_s,
            1e-9 * m->min_bytes / m->kernel_s);
@@ -180,24 +222,45 @@ static void print_row(const bench_options *options, const kernel_case *test, con
     fflush(stdout);
 }
 
+/* Those of the three kernels of backend.h, then those of host/kernels; false past the end. */
+static bool get_case(size_t index, bench_case *test)
+{
+#define CASES(NUMBER, name) &row_cases_of_##name,
+    static const row_cases *const tables[] = {MXD_KERNELS(CASES)};
+#undef CASES
+    if (index < num_kernel_bench_cases) {
+        const kernel_case *own = &kernel_bench_cases[index];
+        *test = (bench_case){kernel_name(own->kernel), own->name, own->block_frames, own, NULL};
+        return true;
+    }
+    index -= num_kernel_bench_cases;
+    for (uint32_t k = 0; k < MXD_NUM_KERNELS; index -= tables[k++]->num_bench) {
+        if (index >= tables[k]->num_bench)
+            continue;
+        const row_case *rows = &tables[k]->bench[index];
+        *test = (bench_case){mxd_kernel_get(rows->kernel)->name, rows->name, rows->block_frames, NULL, rows};
+        return true;
+    }
+    return false;
+}
+
 static void run(const bench_options *options, const bench_target *targets, uint32_t num_targets, FILE *json)
 {
     bool first = true;
+    bench_case test;
     printf("%-9s %-30s %-22s %10s %10s %9s %9s %11s %10s %8s %6s %9s %6s %9s\n", "kernel", "case", "target",
            "kernel ms", "wall ms", "transf ms", "unpack ms", "ns/lane-frm", "x realtime", "GB/s", "% copy", "GFLOP/s",
            "% peak", "MiB");
-    for (size_t i = 0; i < num_kernel_bench_cases; i++) {
-        const kernel_case *test = &kernel_bench_cases[i];
-        if (options->only && !strstr(test->name, options->only) &&
-            strcmp(kernel_name(test->kernel), options->only) != 0)
+    for (size_t i = 0; get_case(i, &test); i++) {
+        if (options->only && !strstr(test.name, options->only) && strcmp(test.kernel, options->only) != 0)
             continue;
         for (uint32_t t = 0; t < num_targets; t++) {
             char device[256], driver[256];
             measurement m;
-            if (!measure(test, &targets[t], options->seconds, device, driver, &m))
+            if (!measure(&test, &targets[t], options->seconds, device, driver, &m))
                 continue;
-            print_row(options, test, &targets[t], &m);
-            write_json(json, first, test, &targets[t], device, driver, &m);
+            print_row(options, &test, &targets[t], &m);
+            write_json(json, first, &test, &targets[t], device, driver, &m);
             first = false;
         }
     }

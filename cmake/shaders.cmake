@@ -42,6 +42,11 @@ mxd_shader(eq_subgroups eq.comp -DEQ_SUBGROUPS)
 mxd_shader(mix mix.comp)
 mxd_shader(unpack unpack.comp)
 mxd_shader(shift shift.comp)
+mxd_shader(dynamics dynamics.comp)
+mxd_shader(filter filter.comp)
+mxd_shader(delay delay.comp)
+mxd_shader(modulate modulate.comp)
+mxd_shader(phaser phaser.comp)
 mxd_shader(reverb reverb.comp)
 # One module for each length of partition (2^8 to 2^13 samples): loops over registers need constant bounds. The longer
 # ones (once more) with half the shared memory (shaders/convolve.h).

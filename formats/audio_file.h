@@ -47,6 +47,8 @@ mxd_result mxd_audio_reader_open(const char *path, uint32_t sample_rate, uint64_
                                  mxd_non_finite non_finite, mxd_problems *problems, mxd_audio_reader **reader);
 /* Accepts NULL. */
 void mxd_audio_reader_close(mxd_audio_reader *reader);
+/* Makes frame first_frame the next one, as if the file were opened there anew. */
+mxd_result mxd_audio_reader_seek(mxd_audio_reader *reader, uint64_t first_frame);
 const mxd_audio_info *mxd_audio_reader_info(const mxd_audio_reader *reader);
 /*
  * Reads num_frames frames into channels[0..num_channels)[0..num_frames); what

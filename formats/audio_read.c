@@ -258,6 +258,7 @@ struct mxd_audio_reader {
     mxd_non_finite non_finite;
     source source;
     mxd_audio_info info;
+    uint32_t sample_rate;      /* of the stream */
     mxd_sample_format format;  /* of what a plain file holds, unless that is doubles */
     bool as_it_lies;           /* a plain file whose samples have such a format */
     mxd_unpack_function *unpack;
@@ -442,36 +443,52 @@ static mxd_result seek(mxd_audio_reader *reader, uint64_t position)
     return MXD_OK;
 }
 
-static mxd_result start_resampler(mxd_audio_reader *reader, uint32_t sample_rate, uint64_t first_frame)
+static mxd_result create_resampler(mxd_audio_reader *reader)
 {
     uint32_t file_rate = reader->info.sample_rate;
-    size_t size = (size_t)reader->chunk_frames * reader->info.num_channels;
-    reader->input = malloc(size * sizeof *reader->input);
-    reader->output = malloc(size * sizeof *reader->output);
-    if (!reader->input || !reader->output)
-        return out_of_memory(reader->problems, reader->path);
     /* The exact clock matters only where the ratio is no short fraction (44099 to 48000): no drift in a day. */
     soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_S, SOXR_FLOAT32_S);
     soxr_quality_spec_t quality = soxr_quality_spec(SOXR_VHQ, SOXR_HI_PREC_CLOCK);
     soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
     soxr_error_t error;
-    reader->resampler = soxr_create(file_rate, sample_rate, reader->info.num_channels, &error, &io, &quality, &runtime);
+    soxr_delete(reader->resampler);
+    reader->resampler = soxr_create(file_rate, reader->sample_rate, reader->info.num_channels, &error, &io, &quality,
+                                    &runtime);
     if (!reader->resampler || error)
         return complain(reader->problems, NULL, reader->path, "cannot be resampled from %u to %u Hz: %s", file_rate,
-                        sample_rate, error ? error : "memory ran out");
+                        reader->sample_rate, error ? error : "memory ran out");
+    return MXD_OK;
+}
+
+static mxd_result start_resampler(mxd_audio_reader *reader, uint64_t first_frame)
+{
+    uint32_t file_rate = reader->info.sample_rate, sample_rate = reader->sample_rate;
+    mxd_result result = create_resampler(reader);
+    if (result)
+        return result;
     uint32_t divisor = greatest_common_divisor(file_rate, sample_rate);
     uint32_t input_step = file_rate / divisor, output_step = sample_rate / divisor;
     uint64_t pre_roll = PRE_ROLL_FRAMES;
     if (sample_rate > file_rate) /* so many input frames in output frames */
         pre_roll = pre_roll * sample_rate / file_rate + 1;
     uint64_t steps_back = pre_roll / output_step + 1, steps = first_frame / output_step;
-    if (steps < steps_back)
-        reader->silence_before = (steps_back - steps) * input_step;
-    mxd_result result = seek(reader, steps < steps_back ? 0 : (steps - steps_back) * input_step);
+    reader->silence_before = steps < steps_back ? (steps_back - steps) * input_step : 0;
+    result = seek(reader, steps < steps_back ? 0 : (steps - steps_back) * input_step);
     if (result)
         return result;
     reader->input_start = reader->chunk_frames; /* empty */
+    reader->output_start = reader->output_count = 0;
     return read_resampled(reader, NULL, first_frame - steps * output_step + steps_back * output_step);
+}
+
+mxd_result mxd_audio_reader_seek(mxd_audio_reader *reader, uint64_t first_frame)
+{
+    uint64_t length = mxd_audio_frames_at(reader->info.num_frames, reader->info.sample_rate, reader->sample_rate);
+    reader->frames_left = first_frame < length ? length - first_frame : 0;
+    if (!reader->frames_left)
+        return MXD_OK;
+    return reader->info.sample_rate != reader->sample_rate ? start_resampler(reader, first_frame)
+                                                           : seek(reader, first_frame);
 }
 
 /* Buffers for a chunk, by what the file holds. */
@@ -488,7 +505,13 @@ static mxd_result prepare_decoding(mxd_audio_reader *reader)
     reader->interleaved = malloc(num_samples * sizeof(float));
     if (header->plain && !reader->as_it_lies)
         reader->doubles = malloc(num_samples * sizeof(double));
-    if (!reader->interleaved || (header->plain && !reader->as_it_lies && !reader->doubles))
+    bool resampled = reader->info.sample_rate != reader->sample_rate;
+    if (resampled) {
+        reader->input = malloc(num_samples * sizeof *reader->input);
+        reader->output = malloc(num_samples * sizeof *reader->output);
+    }
+    if (!reader->interleaved || (header->plain && !reader->as_it_lies && !reader->doubles) ||
+        (resampled && (!reader->input || !reader->output)))
         return out_of_memory(reader->problems, reader->path);
     return MXD_OK;
 }
@@ -513,17 +536,10 @@ mxd_result mxd_audio_reader_open(const char *path, uint32_t sample_rate, uint64_
     if (status)
         goto fail;
     reader->info = reader->source.info;
+    reader->sample_rate = sample_rate ? sample_rate : reader->info.sample_rate;
     status = prepare_decoding(reader);
-    if (status)
-        goto fail;
-    if (sample_rate == 0)
-        sample_rate = reader->info.sample_rate;
-    uint64_t length = mxd_audio_frames_at(reader->info.num_frames, reader->info.sample_rate, sample_rate);
-    reader->frames_left = first_frame < length ? length - first_frame : 0;
-    if (reader->frames_left && reader->info.sample_rate != sample_rate)
-        status = start_resampler(reader, sample_rate, first_frame);
-    else if (reader->frames_left)
-        status = seek(reader, first_frame);
+    if (!status)
+        status = mxd_audio_reader_seek(reader, first_frame);
     if (status)
         goto fail;
     *result = reader;
@@ -538,8 +554,7 @@ void mxd_audio_reader_close(mxd_audio_reader *reader)
     if (!reader)
         return;
     close_source(&reader->source);
-    if (reader->resampler)
-        soxr_delete(reader->resampler);
+    soxr_delete(reader->resampler);
     free(reader->interleaved);
     free(reader->doubles);
     free(reader->input);
@@ -556,7 +571,8 @@ const mxd_audio_info *mxd_audio_reader_info(const mxd_audio_reader *reader)
 mxd_result mxd_audio_reader_read(mxd_audio_reader *reader, float *const *channels, uint32_t num_frames)
 {
     uint32_t count = reader->frames_left < num_frames ? (uint32_t)reader->frames_left : num_frames;
-    mxd_result result = reader->resampler ? read_resampled(reader, channels, count)
+    bool resampled = reader->info.sample_rate != reader->sample_rate;
+    mxd_result result = resampled && count ? read_resampled(reader, channels, count)
                                           : read_plain(reader, channels, 0, count);
     if (result)
         return result;
@@ -570,7 +586,7 @@ mxd_result mxd_audio_reader_read(mxd_audio_reader *reader, float *const *channel
 bool mxd_audio_reader_packed(const mxd_audio_reader *reader, mxd_sample_format *format)
 {
     *format = reader->format;
-    return reader->as_it_lies && !reader->resampler;
+    return reader->as_it_lies && reader->info.sample_rate == reader->sample_rate;
 }
 
 mxd_result mxd_audio_reader_read_packed(mxd_audio_reader *reader, void *frames, uint32_t num_frames)

@@ -148,6 +148,16 @@ void mxd_reader_fail(mxd_reader *reader, const char *key, const char *format, ..
     va_end(arguments);
 }
 
+void mxd_item_fail(mxd_reader *reader, size_t index, const char *format, ...)
+{
+    entry *e = item(reader, index);
+    const mxd_place place = e ? entry_place(reader, e) : own_place(reader);
+    va_list arguments;
+    va_start(arguments, format);
+    mxd_document_report(reader->document, MXD_SEVERITY_ERROR, &place, format, arguments);
+    va_end(arguments);
+}
+
 void mxd_reader_warn(mxd_reader *reader, const char *key, const char *format, ...)
 {
     const mxd_place place = mxd_reader_place(reader, key);
@@ -284,11 +294,8 @@ bool mxd_item_level(mxd_reader *reader, size_t index, double min_db, double max_
     return e && get_level(reader, e, min_db, max_db, value);
 }
 
-bool mxd_read_integer(mxd_reader *reader, const char *key, mxd_need need, int64_t min, int64_t max, int64_t *value)
+static bool get_integer(mxd_reader *reader, entry *e, int64_t min, int64_t max, int64_t *value)
 {
-    entry *e = ask_needed(reader, key, need);
-    if (!e)
-        return false;
     double number = json_number_value(e->value);
     /* JSON knows one kind of number: 48000.0 is whole. */
     if (!json_is_number(e->value) || number != floor(number)) {
@@ -306,6 +313,18 @@ bool mxd_read_integer(mxd_reader *reader, const char *key, mxd_need need, int64_
     }
     *value = json_is_integer(e->value) ? (int64_t)json_integer_value(e->value) : (int64_t)number;
     return true;
+}
+
+bool mxd_read_integer(mxd_reader *reader, const char *key, mxd_need need, int64_t min, int64_t max, int64_t *value)
+{
+    entry *e = ask_needed(reader, key, need);
+    return e && get_integer(reader, e, min, max, value);
+}
+
+bool mxd_item_integer(mxd_reader *reader, size_t index, int64_t min, int64_t max, int64_t *value)
+{
+    entry *e = item(reader, index);
+    return e && get_integer(reader, e, min, max, value);
 }
 
 bool mxd_read_time(mxd_reader *reader, const char *key, mxd_need need, uint32_t sample_rate, uint64_t *frames)
@@ -332,17 +351,26 @@ bool mxd_read_bool(mxd_reader *reader, const char *key, mxd_need need, bool *val
     return true;
 }
 
-bool mxd_read_string(mxd_reader *reader, const char *key, mxd_need need, const char **value)
+static bool get_string(mxd_reader *reader, entry *e, const char **value)
 {
-    entry *e = ask_needed(reader, key, need);
-    if (!e)
-        return false;
     if (!json_is_string(e->value)) {
         report_type(reader, e, "a string");
         return false;
     }
     *value = json_string_value(e->value);
     return true;
+}
+
+bool mxd_read_string(mxd_reader *reader, const char *key, mxd_need need, const char **value)
+{
+    entry *e = ask_needed(reader, key, need);
+    return e && get_string(reader, e, value);
+}
+
+bool mxd_item_string(mxd_reader *reader, size_t index, const char **value)
+{
+    entry *e = item(reader, index);
+    return e && get_string(reader, e, value);
 }
 
 bool mxd_read_name(mxd_reader *reader, const char *key, mxd_need need, const char **value)
@@ -379,11 +407,9 @@ static void list_names(char *text, size_t size, const char *const *names, size_t
 
 static bool get_choice(mxd_reader *reader, entry *e, const char *const *names, size_t num_names, int *value)
 {
-    if (!json_is_string(e->value)) {
-        report_type(reader, e, "a string");
+    const char *string = NULL;
+    if (!get_string(reader, e, &string))
         return false;
-    }
-    const char *string = json_string_value(e->value);
     for (size_t i = 0; i < num_names; i++) {
         if (strcmp(names[i], string) == 0) {
             *value = (int)i;

@@ -62,7 +62,9 @@ mxd_json_type mxd_item_type(const mxd_reader *reader, size_t index);
 mxd_reader *mxd_item_object(mxd_reader *reader, size_t index);
 mxd_reader *mxd_item_array(mxd_reader *reader, size_t index);
 bool mxd_item_number(mxd_reader *reader, size_t index, double min, double max, double *value);
+bool mxd_item_integer(mxd_reader *reader, size_t index, int64_t min, int64_t max, int64_t *value);
 bool mxd_item_level(mxd_reader *reader, size_t index, double min_db, double max_db, double *value);
+bool mxd_item_string(mxd_reader *reader, size_t index, const char **value);
 bool mxd_item_choice(mxd_reader *reader, size_t index, const char *const *names, size_t num_names, int *value);
 
 /* Refuses a key by name: if present, an error that says that `what` is not built yet. Returns whether it is there. */
@@ -71,6 +73,8 @@ bool mxd_read_refuse(mxd_reader *reader, const char *key, const char *what);
 /* Adds an error (or warning) at the place of key (NULL: of the reader's own value). */
 __attribute__((format(printf, 3, 4)))
 void mxd_reader_fail(mxd_reader *reader, const char *key, const char *format, ...);
+__attribute__((format(printf, 3, 4)))
+void mxd_item_fail(mxd_reader *reader, size_t index, const char *format, ...);
 __attribute__((format(printf, 3, 4)))
 void mxd_reader_warn(mxd_reader *reader, const char *key, const char *format, ...);
 /* The place itself; its path string lives as long as the reader. key NULL: the reader's own value. */

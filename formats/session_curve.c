@@ -176,17 +176,23 @@ static bool is_plain(const mxd_automation *automation)
 
 void mxd_load_curve(mxd_loader *loader, mxd_reader *reader, const mxd_point_range *range, mxd_automation *automation)
 {
+    mxd_load_curve_at(loader, reader, "curve", "points", range, automation);
+}
+
+void mxd_load_curve_at(mxd_loader *loader, mxd_reader *reader, const char *curve_key, const char *points_key,
+                       const mxd_point_range *range, mxd_automation *automation)
+{
     curve_reader c = {.loader = loader, .range = range, .automation = automation};
     int curve = MXD_CURVE_LINEAR;
-    mxd_read_choice(reader, "curve", MXD_OPTIONAL, curve_names, COUNT(curve_names), &curve);
+    mxd_read_choice(reader, curve_key, MXD_OPTIONAL, curve_names, COUNT(curve_names), &curve);
     automation->curve = (mxd_curve)curve;
     automation->is_level = range->in_db;
-    mxd_reader *points = mxd_read_array(reader, "points", MXD_REQUIRED);
+    mxd_reader *points = mxd_read_array(reader, points_key, MXD_REQUIRED);
     if (!points)
         return;
     size_t count = mxd_reader_length(points);
     if (count == 0)
-        mxd_reader_fail(reader, "points", "there must be at least one point [time in seconds, value]");
+        mxd_reader_fail(reader, points_key, "there must be at least one point [time in seconds, value]");
     automation->points = mxd_loader_alloc(loader, count, sizeof *automation->points);
     automation->segments = mxd_loader_alloc(loader, count, sizeof *automation->segments);
     for (size_t i = 0; automation->points && automation->segments && i < count; i++)

@@ -12,8 +12,6 @@
 #include <string.h>
 
 static const mxd_planned_key planned_session_keys[] = {
-    {"markers", "markers"},
-    {"groups", "fader groups"},
     {"album", "mastering of an album"},
     {"programme", "ADM programmes"},
     {"screen", "a reproduction screen"},
@@ -179,6 +177,7 @@ static void load_tracks(mxd_loader *loader, mxd_reader *root)
         session->num_tracks++;
         load_name(loader, reader, &track->strip);
         mxd_load_clips(loader, reader, track);
+        mxd_load_delay(loader, reader, true, &track->strip);
         mxd_load_strip(loader, reader, &track->strip);
         mxd_reader_close(reader);
     }
@@ -226,6 +225,7 @@ static void load_buses(mxd_loader *loader, mxd_reader *root)
         int64_t channels = 0;
         mxd_read_integer(reader, "channels", MXD_REQUIRED, 1, MXD_MAX_CHANNELS, &channels);
         strip->num_source_channels = (uint32_t)channels;
+        mxd_load_delay(loader, reader, false, strip);
         mxd_load_strip(loader, reader, strip);
         mxd_reader_close(reader);
     }
@@ -351,9 +351,12 @@ static void load_root(mxd_loader *loader, mxd_reader *root)
         mxd_reader_fail(root, "length_s", "\"length_s\" must be longer than 0; leave it out to last until the last "
                                           "tail has rung out");
     mxd_load_tempo(loader, root);
+    mxd_load_markers(loader, root);
     load_bus_names(loader, root);
+    mxd_load_group_names(loader, root);
     load_tracks(loader, root);
     load_buses(loader, root);
+    mxd_load_groups(loader, root);
     load_deliverables(loader, root);
     mxd_load_side_chains(loader);
     mxd_refuse_all(root, planned_session_keys, COUNT(planned_session_keys));
@@ -421,6 +424,7 @@ end:
                           "memory ran out while the session was being read");
     mxd_reader_abandon(root);
     free(loader.bus_names);
+    free(loader.group_names);
     mxd_probe_cache_finish(&loader.probed);
     mxd_response_library_destroy(loader.responses);
     mxd_document_close(document);

@@ -1,6 +1,8 @@
 /*
  * The parts of the session parser (session_json.c, session_strip.c,
- * session_place.c, session_clips.c, session_curve.c, session_tempo.c) and what they share while a session loads.
+ * session_place.c, session_clips.c, session_clip.c, session_curve.c,
+ * session_groups.c, session_side_chains.c, session_tempo.c) and what they share
+ * while a session loads.
  *
  * A part that is wrong is reported and left in a state that says "unknown", so
  * that mxd_session_validate can go on without telling a mistake twice:
@@ -34,6 +36,7 @@ typedef struct mxd_loader {
     mxd_session *session;
     mxd_problems *problems;
     const char **bus_names; /* session->buses' names, known before anything else is read; "" = unnamed */
+    const char **group_names; /* likewise of session->groups */
     mxd_probe_cache probed;
     mxd_response_library *responses;
     bool out_of_memory;
@@ -69,6 +72,8 @@ bool mxd_read_choice_of(mxd_reader *reader, const char *key, mxd_need need, cons
 
 /* All strip keys but "name" and the source's; strip->num_source_channels must be set. */
 void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip);
+/* "delay_ms": a track may be early, a bus only late. */
+void mxd_load_delay(mxd_loader *loader, mxd_reader *reader, bool is_track, mxd_strip *strip);
 /* The array of inserts at "inserts", if there is one. */
 void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inserts, uint32_t *num_inserts);
 /* Resolves the names of side-chains, when all tracks, buses and deliverables are there. */
@@ -82,15 +87,29 @@ typedef struct mxd_point_range {
 } mxd_point_range;
 /* "curve" and "points" of an automation, into its curve, is_level, holds, points and segments. */
 void mxd_load_curve(mxd_loader *loader, mxd_reader *reader, const mxd_point_range *range, mxd_automation *automation);
+/* The same under other keys. */
+void mxd_load_curve_at(mxd_loader *loader, mxd_reader *reader, const char *curve_key, const char *points_key,
+                       const mxd_point_range *range, mxd_automation *automation);
 /* "automation", if it is there: of a strip, whose sends are known, or (NULL) of a group. */
 void mxd_load_automation(mxd_loader *loader, mxd_reader *reader, const mxd_strip *strip, mxd_automation **list,
                          uint32_t *num_automation);
 /* The object at "place", if there is one. */
 void mxd_load_place(mxd_loader *loader, mxd_reader *reader, mxd_placement *place);
+/* "groups", if they are there. Their names first: groups and strips speak of groups that may stand further down. */
+void mxd_load_group_names(mxd_loader *loader, mxd_reader *root);
+void mxd_load_groups(mxd_loader *loader, mxd_reader *root);
+/* "group" or "groups" of a strip. */
+void mxd_load_membership(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip);
 /* "tempo", if it is there: before all that may speak of beats. */
 void mxd_load_tempo(mxd_loader *loader, mxd_reader *root);
+/* "markers", if they are there. */
+void mxd_load_markers(mxd_loader *loader, mxd_reader *root);
 /* "clips" and "channels": the source of a track. */
 void mxd_load_clips(mxd_loader *loader, mxd_reader *reader, mxd_track *track);
+/* One clip; gives the number of its channels, 0 = unknown. */
+uint32_t mxd_load_clip(mxd_loader *loader, mxd_reader *reader, mxd_clip *clip);
+/* What an audio file holds; NULL if it cannot be used (which is told where it is first named). */
+const mxd_audio_info *mxd_loader_probe(mxd_loader *loader, const char *path, const mxd_place *place);
 void mxd_probe_cache_finish(mxd_probe_cache *cache);
 
 #endif

@@ -5,14 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A track is moved for its feel or for a microphone's way to the source: ten seconds are plenty. */
+#define MAX_DELAY_MS 10000.0
+
 static const mxd_planned_key planned_strip_keys[] = {
-    {"group", "a fader group"},
-    {"vca", "a fader group"},
-    {"solo_safe", "solo-safe"},
-    {"polarity", "a change of polarity"},
-    {"delay", "a track's delay"},
-    {"delay_s", "a track's delay"},
-    {"delay_ms", "a track's delay"},
     {"speed", "a change of speed"},
     {"stretch", "stretching in time"},
     {"pitch_semitones", "a change of pitch"},
@@ -52,9 +48,9 @@ static void load_send(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
     int tap = MXD_TAP_POST_FADER;
     mxd_read_level(reader, "gain_db", MXD_OPTIONAL, MXD_MIN_LEVEL_DB, MXD_MAX_LEVEL_DB, &send->gain_db);
     mxd_read_choice(reader, "tap", MXD_OPTIONAL, taps, COUNT(taps), &tap);
-    mxd_read_refuse(reader, "pan", "a pan of the send's own");
-    mxd_read_refuse(reader, "mute", "a mute of the send's own");
-    mxd_read_refuse(reader, "automation", "automation in a send (it stands in the strip's, as \"send_gain_db\")");
+    mxd_read_bool(reader, "mute", MXD_OPTIONAL, &send->mute);
+    send->has_pan = mxd_read_number(reader, "pan", MXD_OPTIONAL, -1.0, 1.0, &send->pan);
+    mxd_read_refuse(reader, "automation", "automation in a send (in the strip's it is \"send_gain_db\" and \"send_pan\")");
     if (bus < 0)
         return;
     for (uint32_t i = 0; i < strip->num_sends; i++)
@@ -255,6 +251,24 @@ static void load_side_chain(mxd_loader *loader, mxd_reader *reader, mxd_insert *
     mxd_reader_close(child);
 }
 
+/* Tells the insert how far its values go; handles of a bezier lie beyond its points, the curve does not go beyond them. */
+static void tell_automation(mxd_insert *insert)
+{
+    for (uint32_t i = 0; i < insert->num_automation && insert->effect->automated; i++) {
+        const mxd_automation *automation = &insert->automation[i];
+        double least = automation->points[0].value, most = least;
+        for (uint32_t p = 0; p < automation->num_points; p++) {
+            const double value = automation->points[p].value;
+            const mxd_segment *s = automation->segments && p + 1 < automation->num_points ? &automation->segments[p] : NULL;
+            const double out = s && s->curve == MXD_CURVE_BEZIER ? value + s->out_value : value;
+            const double in = s && s->curve == MXD_CURVE_BEZIER ? automation->points[p + 1].value + s->in_value : value;
+            least = fmin(least, fmin(value, fmin(out, in)));
+            most = fmax(most, fmax(value, fmax(out, in)));
+        }
+        insert->effect->automated(insert->params, automation->value, least, most);
+    }
+}
+
 /* The plain numbers, by the effect's table. */
 static void load_values(mxd_reader *reader, const mxd_effect *effect, double *values)
 {
@@ -263,24 +277,6 @@ static void load_values(mxd_reader *reader, const mxd_effect *effect, double *va
         values[i] = parameter->initial;
         (parameter->is_level ? mxd_read_level : mxd_read_number)(reader, parameter->key, MXD_OPTIONAL, parameter->min,
                                                                  parameter->max, &values[i]);
-    }
-}
-
-/* Tells the insert how far its values go; handles of a bezier lie beyond its points, the curve does not go beyond them. */
-static void tell_ranges(mxd_insert *insert)
-{
-    for (uint32_t i = 0; i < insert->num_automation && insert->effect->automated; i++) {
-        const mxd_automation *automation = &insert->automation[i];
-        double min = automation->points[0].value, max = min;
-        for (uint32_t p = 0; p < automation->num_points; p++) {
-            const double value = automation->points[p].value;
-            const mxd_segment *s = automation->segments && p + 1 < automation->num_points ? &automation->segments[p] : NULL;
-            const double out = s && s->curve == MXD_CURVE_BEZIER ? value + s->out_value : value;
-            const double in = s && s->curve == MXD_CURVE_BEZIER ? automation->points[p + 1].value + s->in_value : value;
-            min = fmin(min, fmin(value, fmin(out, in)));
-            max = fmax(max, fmax(value, fmax(out, in)));
-        }
-        insert->effect->automated(insert->params, automation->value, min, max);
     }
 }
 
@@ -300,7 +296,7 @@ static void load_insert(mxd_loader *loader, mxd_reader *reader, const mxd_effect
         if (effect->finish)
             effect->finish(insert->params, reader, context);
         load_insert_automation(loader, reader, insert);
-        tell_ranges(insert);
+        tell_automation(insert);
         if (effect->has_side_chain)
             load_side_chain(loader, reader, insert);
     }
@@ -327,6 +323,15 @@ void mxd_load_inserts(mxd_loader *loader, mxd_reader *reader, mxd_insert **inser
     mxd_reader_close(array);
 }
 
+/* ---- In front of the inserts --------------------------------------------- */
+
+void mxd_load_delay(mxd_loader *loader, mxd_reader *reader, bool is_track, mxd_strip *strip)
+{
+    double delay_ms = 0.0;
+    if (mxd_read_number(reader, "delay_ms", MXD_OPTIONAL, is_track ? -MAX_DELAY_MS : 0.0, MAX_DELAY_MS, &delay_ms))
+        strip->delay_frames = llround(delay_ms * 1e-3 * loader->session->sample_rate);
+}
+
 /* ---- The strip ----------------------------------------------------------- */
 
 void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
@@ -334,6 +339,9 @@ void mxd_load_strip(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip)
     mxd_read_level(reader, "fader_db", MXD_OPTIONAL, MXD_MIN_LEVEL_DB, MXD_MAX_LEVEL_DB, &strip->fader_db);
     mxd_read_bool(reader, "mute", MXD_OPTIONAL, &strip->mute);
     mxd_read_bool(reader, "solo", MXD_OPTIONAL, &strip->solo);
+    mxd_read_bool(reader, "solo_safe", MXD_OPTIONAL, &strip->solo_safe);
+    mxd_read_bool(reader, "polarity", MXD_OPTIONAL, &strip->inverted);
+    mxd_load_membership(loader, reader, strip);
     mxd_load_inserts(loader, reader, &strip->inserts, &strip->num_inserts);
     load_sends(loader, reader, strip);
     mxd_load_automation(loader, reader, strip, &strip->automation, &strip->num_automation);

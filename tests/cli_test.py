@@ -424,7 +424,7 @@ class Cli(unittest.TestCase):
         self.refuse(session(tracks=[{"name": "A", "clips": tone, "fader_db": 900}]), "fader_db", "900")
         self.refuse(session(tracks=[{"name": "A", "clips": [{"file": "tone.wav", "offset_s": 2}]}]), "offset_s", "lasts 1 s")
         self.refuse(session(length_s=1, tracks=[{"name": "A", "clips": [{"file": "tone.wav", "start_s": 2}]}]), "start_s")
-        self.refuse(session(tracks=[{"name": "A", "clips": tone, "inserts": [{"type": "compressor"}]}]), "compressor", "not built yet")
+        self.refuse(session(tracks=[{"name": "A", "clips": tone, "inserts": [{"type": "limiter"}]}]), "limiter", "not built yet")
         self.refuse(session(tracks=[{"name": "A", "clips": tone, "place": {"object": {"azimuth_deg": 0, "width_deg": 20}}}]),
                     "width_deg", "not built yet")
         self.refuse(session(deliverables=[{"file": "out.wav", "layout": "stereo", "loudness_lufs": -14}]), "loudness_lufs",
@@ -567,6 +567,11 @@ class Cli(unittest.TestCase):
         self.assert_nothing_written()
 
     def test_range_outside_the_session(self):
+        marked = session(markers=[{"name": "Verse", "time_s": 0.25}])
+        done = self.render(marked, "--from", "Vrese")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("there is no marker \"Vrese\"; did you mean \"Verse\"?", done.stderr)
+        self.assert_nothing_written()
         done = self.render(session(), "--from", "5")
         self.assertIn(done.returncode, (1, 3))
         self.assertIn("1.000 s", done.stderr)
@@ -598,6 +603,17 @@ class Cli(unittest.TestCase):
         done = self.render(loud)
         self.assertEqual(done.returncode, 0)
         self.assertIn("clipped", done.stderr)
+
+    def test_plugin_that_crashes(self):
+        plugins = os.path.join(os.path.dirname(os.path.abspath(MIXDOWN)), "tests", "lv2")
+        insert = {"type": "lv2", "uri": "urn:mixdown:test:crash"}
+        bad = session(tracks=[{"name": "A", "clips": [{"file": "tone.wav", "gain_db": 20}], "inserts": [insert]}])
+        done = self.render(bad, env={**os.environ, "LV2_PATH": plugins})
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.stdout, "")
+        for words in ("session.json", "/tracks/0/inserts/0", "Test crash", "crashed", "frames from 0"):
+            self.assertIn(words, done.stderr)
+        self.assert_nothing_written()
 
     def test_standard_output_that_is_full(self):
         path = self.write(session())

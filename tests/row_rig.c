@@ -15,7 +15,8 @@ struct row_rig {
     uint32_t block_frames;
     uint32_t num_inputs;    /* of all rows */
     uint32_t num_outputs;
-    uint32_t num_lanes;     /* used: each between two guard lanes */
+    uint32_t num_lanes;     /* used */
+    uint32_t spacing;       /* 2: each lies between two guard lanes; 1: there are none */
     float *inputs;          /* num_inputs x num_frames */
     uint32_t *lanes;        /* of each row: inputs, outputs */
     mxd_kernel_row *rows;
@@ -51,14 +52,14 @@ static bool in_place(const row_rig *rig, uint32_t output)
 
 static uint32_t input_lane(const row_rig *rig, uint32_t row, uint32_t input)
 {
-    return 2 * (row * rig->test.num_inputs + input) + 1;
+    return rig->spacing * (row * rig->test.num_inputs + input + 1) - 1;
 }
 
 static uint32_t output_lane(const row_rig *rig, uint32_t row, uint32_t output)
 {
     if (in_place(rig, output))
         return input_lane(rig, row, output);
-    return 2 * (rig->num_inputs + row * rig->test.num_outputs + output) + 1;
+    return rig->spacing * (rig->num_inputs + row * rig->test.num_outputs + output + 1) - 1;
 }
 
 static bool moves(const row_rig *rig)
@@ -133,8 +134,8 @@ static bool build_memory(row_rig *rig)
     return true;
 }
 
-row_rig *row_rig_create(const row_case *test, uint64_t seed, uint32_t block_frames, mxd_backend_creator *creator,
-                        uint32_t threads, uint32_t device, mxd_problems *problems)
+row_rig *row_rig_create(const row_case *test, uint64_t seed, uint32_t block_frames, bool guards,
+                        mxd_backend_creator *creator, uint32_t threads, uint32_t device, mxd_problems *problems)
 {
     row_rig *rig = calloc(1, sizeof *rig);
     if (!rig)
@@ -145,8 +146,9 @@ row_rig *row_rig_create(const row_case *test, uint64_t seed, uint32_t block_fram
     rig->num_inputs = test->num_rows * test->num_inputs;
     rig->num_outputs = row_case_num_outputs(test);
     rig->num_lanes = rig->num_inputs + rig->num_outputs;
+    rig->spacing = guards ? 2 : 1;
     const mxd_backend_params params = {
-        .num_lanes = 2 * rig->num_lanes + 1,
+        .num_lanes = rig->spacing * (rig->num_lanes + 1) - 1,
         .block_frames = block_frames,
         .num_threads = threads,
         .device = device,
@@ -227,8 +229,7 @@ static void put(row_rig *rig, mxd_block *block, uint32_t lane, const float *fram
 static bool keeps(const row_rig *rig, const mxd_upload *upload, const float *kept, uint32_t num_frames)
 {
     const float *was = upload->frames;
-    bool guard = upload->lane % 2 == 0;
-    if (!guard && (rig->test.flags & ROW_CASE_IN_PLACE))
+    if (was != rig->guard && (rig->test.flags & ROW_CASE_IN_PLACE))
         return true;
     for (uint32_t n = 0; n < num_frames; n++)
         if (kept[n] != was[n] && !(fabsf(was[n]) < 0x1p-126f && kept[n] == 0))
@@ -240,10 +241,10 @@ static mxd_result run_block(row_rig *rig, uint64_t at, uint32_t num_frames, floa
 {
     const row_case *test = &rig->test;
     mxd_block block = {.num_frames = num_frames, .uploads = rig->uploads, .num_runs = 1, .downloads = rig->downloads};
-    for (uint32_t i = 0; i <= rig->num_lanes; i++)
+    for (uint32_t i = 0; i <= rig->num_lanes && rig->spacing == 2; i++)
         put(rig, &block, 2 * i, rig->guard);
     for (uint32_t i = 0; i < rig->num_inputs; i++)
-        put(rig, &block, 2 * i + 1, rig->inputs + (size_t)i * test->num_frames + at);
+        put(rig, &block, input_lane(rig, 0, i), rig->inputs + (size_t)i * test->num_frames + at);
     block.num_downloads = block.num_uploads;
     const mxd_step_run run = {.step = rig->step, .rows = rig->running, .restart = rig->restart, .values = rig->points,
                               .num_rows = list_rows(rig, at, num_frames)};
@@ -280,7 +281,7 @@ mxd_result row_rig_repeat(row_rig *rig)
     mxd_block block = {.num_frames = rig->block_frames, .uploads = rig->uploads, .num_runs = 1,
                        .downloads = rig->downloads, .num_downloads = 1};
     for (uint32_t i = 0; i < rig->num_inputs; i++)
-        put(rig, &block, 2 * i + 1, rig->inputs + (size_t)i * rig->test.num_frames);
+        put(rig, &block, input_lane(rig, 0, i), rig->inputs + (size_t)i * rig->test.num_frames);
     rig->downloads[0] = (mxd_download){output_lane(rig, 0, 0), rig->kept};
     const mxd_step_run run = {.step = rig->step, .rows = rig->running, .values = rig->points,
                               .num_rows = list_rows(rig, 0, rig->block_frames)};

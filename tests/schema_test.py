@@ -52,12 +52,32 @@ def full():
          "automation": [{"parameter": "gain_db", "curve": "hold", "points": [[0, None], [1, 3]]}]},
         {"type": "trim", "gain_db": -3, "channels_db": [0, -0.5]},
         {"type": "polarity", "channels": [1]}, {"type": "width", "width": 0.5, "below_hz": 120},
-        {"type": "rotate", "angle_deg": -20}, {"type": "dc-block", "frequency_hz": 10},
+        {"type": "rotate", "angle_deg": -20}, {"type": "dc-block", "frequency_hz": 10}]
+    key = {"side_chain": {"from": "Panned", "tap": "pre-fader"}, "key_listen": False, "key_filter": [
+        {"type": "high-pass", "enabled": True, "frequency_hz": 80, "q": 0.7, "slope_db_per_octave": 12},
+        {"type": "bell", "frequency_hz": 3000.5, "gain_db": -2.5, "q": 1}]}
+    band = {"threshold_db": -20, "ratio": 2, "knee_db": 6, "range_db": 12, "attack_ms": 10, "release_ms": 100, "gain_db": 1,
+            "solo": False, "bypass": True}
+    dynamics = [
+        {"type": "compressor", "threshold_db": -18, "ratio": 100, "knee_db": 0, "attack_ms": 5, "release_ms": 80,
+         "makeup_db": 3, "auto_makeup": True, "mix": 0.5, "link": 0, "range_db": 20, "detector": "rms", "rms_ms": 5,
+         "lookahead_ms": 5, **key},
+        {"type": "expander", "threshold_db": -50, "ratio": 2, "knee_db": 3, "range_db": 30, "attack_ms": 1, "hold_ms": 10,
+         "release_ms": 80, "mix": 1, "link": 1, "detector": "rms", "rms_ms": 20, "lookahead_ms": 1, **key},
+        {"type": "gate", "threshold_db": -50, "hysteresis_db": 4, "range_db": 60, "attack_ms": 0.1, "hold_ms": 10,
+         "release_ms": 80, "link": 1, "lookahead_ms": 1, **key},
+        {"type": "de-esser", "frequency_hz": 7000, "q": 2, "threshold_db": -30, "ratio": 3, "knee_db": 3, "attack_ms": 1,
+         "release_ms": 50, "range_db": 12, "mix": 1, "link": 1, "mode": "wide"},
+        {"type": "multiband", "crossovers_hz": [200, 2000], "mix": 1, "link": 1, "detector": "rms", "rms_ms": 10,
+         "lookahead_ms": 0, "bands": [band, {}, band]},
+        {"type": "transient", "attack_db": 6, "sustain_db": -6, "attack_ms": 20, "sustain_ms": 300, "output_db": -1,
+         "mix": 1, "link": 1}]
+    reverbs = [
         {"type": "reverb", "decay_s": 1.5, "low_decay": 1.2, "low_hz": 200, "high_decay": 0.4, "high_hz": 5000, "size": 0.8,
          "predelay_ms": 12, "diffusion": 0.7, "modulation_ms": 0.1, "modulation_hz": 1, "wet_db": -3, "dry_db": None,
          "outputs": 2},
         {"type": "reverb", "layout": "stereo"}]
-    for insert in [eq, room, response] + utilities:
+    for insert in [eq, room, response] + utilities + dynamics + reverbs:
         insert.setdefault("bypass", False)
         insert.setdefault("automation", [])
     return {
@@ -66,32 +86,44 @@ def full():
         "title": "Everything",
         "sample_rate": 48000,
         "length_s": 2.5,
+        "markers": [{"name": "Verse", "time_s": 0.5}],
         "tempo": [[0, 90], [1, 120.5, "linear"], [2, 60, "hold"]],
         "tracks": [
             {"name": "Still", "channels": 2,
              "clips": [{"file": "mono.wav", "start_s": 0.5, "offset_s": 0.1, "length_s": 0.2, "gain_db": None,
                         "channel": 0, "fade_in": {"length_s": 0.05, "curve": "equal-power"},
-                        "fade_out": {"length_s": 0.1, "curve": "s-curve"}, "non_finite": "zero"},
-                       {"file": "stereo.wav", "fade_in": {"length_s": 0}}],
-             "inserts": [eq, response], "fader_db": -4, "mute": False, "solo": True,
-             "sends": [{"to": "Hall", "gain_db": -12, "tap": "pre-fader"}, {"to": "Drums"}],
+                        "fade_out": {"length_s": 0.1, "curve": "s-curve"}, "non_finite": "zero", "nudge_frames": -7,
+                        "mute": False, "polarity": True, "envelope": [[0, -6], [0.1, None], [0.2, 3]],
+                        "envelope_curve": "hold", "mono_sum": True, "reverse": True,
+                        "loop": {"length_s": 0.5, "crossfade_s": 0.05, "curve": "linear"}},
+                       {"file": "stereo.wav", "fade_in": {"length_s": 0}, "channels": [1, 0], "speed": 2},
+                       {"file": "stereo.wav", "stretch": 0.5, "pitch_semitones": -3.5, "preserve_formants": True}],
+             "inserts": [eq, response], "fader_db": -4, "mute": False, "solo": True, "solo_safe": True,
+             "polarity": True, "delay_ms": -12.5, "groups": ["Band", "All"],
+             "sends": [{"to": "Hall", "gain_db": -12, "tap": "pre-fader", "mute": False, "pan": -0.5}, {"to": "Drums"}],
              "automation": [
                  {"parameter": "fader_db", "curve": "linear",
                   "points": [[0, None], [1.5, -144, "hold"], [2, 6, {"curve": "bezier", "out": [0.2, 3]}],
                              [3, 0, {"curve": "exponential", "in": [-0.5, 0]}], [4, 2]]},
-                 {"parameter": "send_gain_db", "to": "Hall", "points": [[0, -6]], "curve": "hold"}],
+                 {"parameter": "send_gain_db", "to": "Hall", "points": [[0, -6]], "curve": "hold"},
+                 {"parameter": "send_pan", "to": "Hall", "points": [[0, -1], [1, 1]]}],
              "place": {"objects": [{"azimuth_deg": 20, "elevation_deg": -10, "distance": 1.0}, {"azimuth_deg": -20}]}},
             {"name": "Moving", "clips": [{"file": "mono.wav"}],
              "place": {"object": {"positions": [
                  {"time_s": 0, "azimuth_deg": 90, "elevation_deg": 0, "distance": 1},
                  {"time_s": 1, "azimuth_deg": 3600}]}}},
-            {"name": "Panned", "clips": [{"file": "mono.wav"}], "output": "Drums", "place": {"pan": -0.3},
+            {"name": "Panned", "clips": [{"file": "mono.wav"}], "output": "Drums", "group": "Band", "place": {"pan": -0.3},
              "automation": [{"parameter": "pan", "points": [[0, -1], [1, 1]]}]}],
         "buses": [
-            {"name": "Drums", "channels": 2, "inserts": utilities, "fader_db": None, "mute": True, "solo": False,
+            {"name": "Drums", "channels": 2, "inserts": utilities + dynamics, "fader_db": None, "mute": True, "solo": False,
+             "solo_safe": False, "polarity": False, "delay_ms": 3, "groups": [],
              "sends": [{"to": "Hall"}], "automation": [{"parameter": "fader_db", "points": [[0, 0]]}],
              "output": "Hall", "place": {"pan": 0}},
-            {"name": "Hall", "channels": 2, "inserts": [room], "place": {"bed": "0+2+0"}}],
+            {"name": "Hall", "channels": 2, "group": "All", "inserts": [room] + reverbs, "place": {"bed": "0+2+0"}}],
+        "groups": [
+            {"name": "Band", "group": "All", "fader_db": -3, "mute": False, "solo": True,
+             "automation": [{"parameter": "fader_db", "curve": "bezier", "points": [[0, None], [1, -3, "hold"]]}]},
+            {"name": "All"}],
         "deliverables": [
             {"file": "out/a.wav", "layout": "7.1.4", "bit_depth": 16, "inserts": [copy.deepcopy(eq)]},
             {"file": "out/b.bin", "layout": "5.1", "format": "rf64", "bit_depth": 32, "channel_order": "wave"}],
@@ -116,6 +148,13 @@ def variations():
     session = minimal()
     session["tracks"][0]["inserts"] = [{"type": "convolver", "impulse_response": {"decay_s": 0.2}}]
     yield "room by one number", session
+    for more in ({"envelope": [[0, 0, "hold"], [0.5, -6, {"curve": "bezier", "out": [0.1, 3]}], [1, -3]]},
+                 {"envelope": [[0, None], [0.5, 0]], "envelope_curve": "exponential"},
+                 {"loop": {"length_s": 3}, "stretch": 2, "reverse": True}, {"loop": {"length_s": 3}, "speed": 0.5},
+                 {"mono_sum": True, "file": "stereo.wav", "channels": [1, 0, 1]}, {"mute": True, "nudge_frames": 100}):
+        session = minimal()
+        session["tracks"][0]["clips"][0].update(more)
+        yield "clip " + ", ".join(more), session
     session = minimal()
     session["tracks"][0]["clips"] = []
     session["length_s"] = 1
@@ -139,8 +178,9 @@ def change(path, value):
 
 
 TRACK, CLIP, PLACE = ("tracks", 0), ("tracks", 0, "clips", 0), ("tracks", 0, "place")
+CLIP_2, CLIP_3 = ("tracks", 0, "clips", 1), ("tracks", 0, "clips", 2)
 BAND, ROOM = ("tracks", 0, "inserts", 0, "bands", 1), ("buses", 1, "inserts", 0, "impulse_response")
-UTILITY = ("buses", 0, "inserts")
+UTILITY, REVERB = ("buses", 0, "inserts"), ("buses", 1, "inserts")
 # Each is wrong by itself, and the loader must place it at (or right above) the path that is changed.
 WRONG = [
     (("mixdown",), ...), (("mixdown",), 2), (("mixdown",), "1"), (("title",), 3), (("sample_rate",), 7999),
@@ -149,17 +189,32 @@ WRONG = [
     (("tracks", 1), 5), (("buses",), {}), (("buses",), None), (("deliverables",), []), (("deliverables",), ...),
     (("tempo",), 0.5), (("tempo",), "120"), (("tempo",), []),
     (("tempo", 0), 90), (("tempo", 0), [0]), (("tempo", 0), [-1, 90]), (("tempo", 0), [0, 1001]),
-    (("tempo", 1), [1, 120, "ramp"]), (("tempo", 1), [1, 120, "linear", 0]), (("markers",), []), (("$schema",), 1),
+    (("tempo", 1), [1, 120, "ramp"]), (("tempo", 1), [1, 120, "linear", 0]), (("markers",), {}), (("markers", 0), "A"), (("markers", 0, "name"), ""),
+    (("markers", 0, "time_s"), ...), (("markers", 0, "time_s"), -1), (("$schema",), 1),
     (TRACK + ("name",), ""), (TRACK + ("name",), "a\nb"), (TRACK + ("name",), ...), (TRACK + ("name",), 1),
     (TRACK + ("channels",), 0), (TRACK + ("channels",), 65), (TRACK + ("channels",), 1.5), (TRACK + ("clips",), ...),
     (TRACK + ("clips",), None), (TRACK + ("fader_db",), 49), (TRACK + ("fader_db",), -145), (TRACK + ("fader_db",), "0"),
-    (TRACK + ("mute",), 1), (TRACK + ("solo",), "yes"), (TRACK + ("group",), "A"), (TRACK + ("polarity",), True),
+    (TRACK + ("mute",), 1), (TRACK + ("solo",), "yes"), (TRACK + ("group",), "A"), (TRACK + ("groups",), "A"),
+    (TRACK + ("polarity",), "inverted"), (TRACK + ("solo_safe",), 1), (TRACK + ("delay_ms",), -10001), (("buses", 0, "delay_ms"), -1),
+    (("buses", 0, "group"), 1), (("groups", 0, "name"), ...), (("groups", 0, "fader_db"), 50),
+    (("groups", 0, "group"), None), (("groups", 0, "automation", 0, "parameter"), "pan"),
+    (("groups", 0, "automation", 0, "points", 0), [0, "x"]),
+    (TRACK + ("sends", 0, "pan"), 1.5), (TRACK + ("sends", 0, "mute"), "yes"), (TRACK + ("sends", 0, "automation"), []),
     (TRACK + ("sends", 0, "to"), ...), (TRACK + ("sends", 0, "tap"), "prefader"), (TRACK + ("sends", 0, "gain_db"), 50),
     (("tracks", 2, "output"), 1), (("tracks", 2, "output"), ""),
     (CLIP + ("file",), ...), (CLIP + ("file",), 3), (CLIP + ("start_s",), -0.1), (CLIP + ("offset_s",), None),
     (CLIP + ("length_s",), 0), (CLIP + ("gain_db",), 48.1), (CLIP + ("channel",), -1), (CLIP + ("channel",), 0.5),
     (CLIP + ("fade_in",), 0.1), (CLIP + ("fade_in", "length_s"), ...), (CLIP + ("fade_in", "curve"), "cosine"),
-    (CLIP + ("non_finite",), "ignore"), (CLIP + ("reverse",), True), (CLIP + ("speed",), 2),
+    (CLIP + ("non_finite",), "ignore"), (CLIP + ("reverse",), 1), (CLIP + ("mute",), 0), (CLIP + ("polarity",), "inverted"),
+    (CLIP + ("nudge_frames",), 0.5), (CLIP + ("nudge_frames",), -1e10), (CLIP + ("mono_sum",), 1),
+    (CLIP + ("envelope",), []), (CLIP + ("envelope",), ...), (CLIP + ("envelope", 1), [0.1]), (CLIP + ("envelope", 1), [0.1, 49]),
+    (CLIP + ("envelope", 1), [-1, 0]), (CLIP + ("envelope", 1), {"time_s": 0.1}), (CLIP + ("envelope_curve",), "cubic"),
+    (CLIP + ("channels",), [0]), (CLIP_2 + ("channels",), []), (CLIP_2 + ("channels", 0), -1), (CLIP_2 + ("channels", 0), 0.5),
+    (CLIP_2 + ("channels",), 2), (CLIP + ("loop",), 3), (CLIP + ("loop",), True), (CLIP + ("loop", "length_s"), 0),
+    (CLIP + ("loop", "length_s"), ...), (CLIP + ("loop", "crossfade_s"), -1), (CLIP + ("loop", "curve"), "hold"),
+    (CLIP_2 + ("speed",), 0), (CLIP_2 + ("speed",), 0.24), (CLIP_2 + ("speed",), 4.1),
+    (CLIP_3 + ("speed",), 2), (CLIP_3 + ("stretch",), 0), (CLIP_3 + ("stretch",), 10.1),
+    (CLIP_3 + ("pitch_semitones",), 25), (CLIP_3 + ("preserve_formants",), 1),
     (TRACK + ("automation", 0, "parameter"), "fader"), (TRACK + ("automation", 0, "parameter"), ...),
     (TRACK + ("automation", 0, "points"), []), (TRACK + ("automation", 0, "points"), ...),
     (TRACK + ("automation", 0, "points", 0), [0]), (TRACK + ("automation", 0, "points", 0), [0, 0, 0]),
@@ -179,7 +234,7 @@ WRONG = [
     (("tracks", 1, "place", "object", "positions", 0, "time_s"), ...),
     (("buses", 0, "channels"), ...), (("buses", 0, "channels"), 0), (("buses", 0, "clips"), []), (("buses", 1, "place", "bed"), 2),
     (("buses", 1, "place", "bed"), "binaural"),
-    (TRACK + ("inserts", 0), {"type": "compressor"}), (TRACK + ("inserts", 0), {"type": "eqq"}), (TRACK + ("inserts", 0), {}),
+    (TRACK + ("inserts", 0), {"type": "match"}), (TRACK + ("inserts", 0), {"type": "eqq"}), (TRACK + ("inserts", 0), {}),
     (TRACK + ("inserts", 0, "bands"), []), (TRACK + ("inserts", 0, "bands"), ...),
     (BAND + ("type",), "peak"), (BAND + ("frequency_hz",), 0), (BAND + ("frequency_hz",), ...), (BAND + ("gain_db",), 61),
     (BAND + ("gain_db",), ...), (BAND + ("q",), 0), (BAND + ("slope_db_per_octave",), 12), (BAND + ("enabled",), 1),
@@ -199,9 +254,19 @@ WRONG = [
     (UTILITY + (1, "channels_db"), [25, 0]), (UTILITY + (2, "channels"), []), (UTILITY + (2, "channels"), [1, 1]),
     (UTILITY + (2, "channels"), [0.5]), (UTILITY + (3, "width"), 2.1), (UTILITY + (3, "below_hz"), 5),
     (UTILITY + (4, "angle_deg"), 3601), (UTILITY + (5, "frequency_hz"), 0.1),
-    (UTILITY + (6, "decay_s"), 0.05), (UTILITY + (6, "high_decay"), 1.1), (UTILITY + (6, "size"), 5),
-    (UTILITY + (6, "outputs"), 0), (UTILITY + (6, "layout"), "stereo"), (UTILITY + (7, "layout"), 2),
-    (UTILITY + (6, "automation"), [{"parameter": "decay_s", "points": []}]),
+    (UTILITY + (6, "threshold_db"), 25), (UTILITY + (6, "ratio"), 0.5), (UTILITY + (6, "ratio"), None),
+    (UTILITY + (6, "attack_ms"), -1), (UTILITY + (6, "link"), 1.1), (UTILITY + (6, "detector"), "mean"),
+    (UTILITY + (6, "hysteresis_db"), 3), (UTILITY + (6, "key_filter"), []),
+    (UTILITY + (6, "key_filter", 0, "threshold_db"), -20), (UTILITY + (6, "side_chain", "from"), ...),
+    (UTILITY + (6, "side_chain"), "Panned"), (UTILITY + (6, "lookahead_ms"), 101), (UTILITY + (7, "range_db"), 145),
+    (UTILITY + (7, "makeup_db"), 3), (UTILITY + (8, "knee_db"), 3), (UTILITY + (8, "hold_ms"), 5001),
+    (UTILITY + (8, "detector"), "rms"), (UTILITY + (9, "mode"), "both"), (UTILITY + (9, "frequency_hz"), 100),
+    (UTILITY + (9, "side_chain"), {"from": "Panned"}), (UTILITY + (10, "crossovers_hz"), []), (UTILITY + (10, "crossovers_hz", 0), 5),
+    (UTILITY + (10, "bands"), []), (UTILITY + (10, "bands", 0, "ratio"), 101), (UTILITY + (10, "bands", 0, "mix"), 1),
+    (UTILITY + (11, "attack_db"), 25), (UTILITY + (11, "threshold_db"), -20),
+    (REVERB + (1, "decay_s"), 0.05), (REVERB + (1, "high_decay"), 1.1), (REVERB + (1, "size"), 5),
+    (REVERB + (1, "outputs"), 0), (REVERB + (1, "layout"), "stereo"), (REVERB + (2, "layout"), 2),
+    (REVERB + (1, "automation"), [{"parameter": "decay_s", "points": []}]),
     (("deliverables", 0, "file"), ...), (("deliverables", 0, "file"), "x.mp3"), (("deliverables", 0, "file"), "x"),
     (("deliverables", 0, "layout"), ...), (("deliverables", 0, "layout"), "ambisonics"), (("deliverables", 0, "bit_depth"), 20),
     (("deliverables", 0, "format"), "adm"), (("deliverables", 0, "channel_order"), "film"),

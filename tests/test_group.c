@@ -6,6 +6,7 @@
 #include "host/graph/graph.h"
 #include "host/group/group.h"
 #include "render_fixture.h"
+#include "shaders/shift.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -281,7 +282,7 @@ static uint32_t draw(random_stream *stream, uint32_t bound)
 typedef struct program {
     random_stream stream;
     mxd_backend *backend;
-    int kinds[STEPS];              /* 0 eq, 1 convolve, 2 mix */
+    int kinds[STEPS];              /* 0 eq, 1 convolve, 2 mix, 3 shift */
     uint32_t num_rows[STEPS];
     uint32_t inputs[STEPS][ROWS][LANES], num_inputs[STEPS][ROWS];
     uint32_t outputs[STEPS][ROWS][LANES], num_outputs[STEPS][ROWS];
@@ -339,6 +340,26 @@ static void add_random_convolve(program *p, uint32_t step)
     assert_int_equal(number, step);
 }
 
+/* As above; a row shifts one lane or two. */
+static void add_random_shift(program *p, uint32_t step)
+{
+    mxd_kernel_row rows[ROWS];
+    uint32_t settings[ROWS][MXD_SHIFT_NUM_SETTINGS], lanes[LANES], number;
+    shuffle(&p->stream, lanes);
+    for (uint32_t r = 0; r < p->num_rows[step]; r++) {
+        uint32_t width = 1 + draw(&p->stream, 2);
+        p->num_inputs[step][r] = p->num_outputs[step][r] = width;
+        for (uint32_t i = 0; i < width; i++) {
+            p->outputs[step][r][i] = lanes[2 * r + i];
+            p->inputs[step][r][i] = lanes[2 * ROWS + (r + i) % (LANES - 2 * ROWS)];
+        }
+        settings[r][MXD_SHIFT_FRAMES] = 1 + draw(&p->stream, 2 * FRAMES);
+        rows[r] = (mxd_kernel_row){p->inputs[step][r], width, p->outputs[step][r], width, settings[r], NULL};
+    }
+    assert_int_equal(mxd_backend_add_rows(p->backend, MXD_KERNEL_SHIFT, rows, p->num_rows[step], &number), MXD_OK);
+    assert_int_equal(number, step);
+}
+
 static void build_program(program *p, uint64_t seed, mxd_backend_creator *creator, uint32_t members,
                           mxd_problems *problems)
 {
@@ -349,13 +370,15 @@ static void build_program(program *p, uint64_t seed, mxd_backend_creator *creato
     for (uint32_t i = 0; i < RESPONSE; i++)
         p->response[i] = fixture_noise(0, i) / 8;
     for (uint32_t s = 0; s < STEPS; s++) {
-        p->kinds[s] = (int)draw(&p->stream, 3);
+        p->kinds[s] = (int)draw(&p->stream, 4);
         p->num_rows[s] = 1 + draw(&p->stream, ROWS);
         uint32_t number;
         if (p->kinds[s] == 0)
             add_random_eq(p, s);
         else if (p->kinds[s] == 1)
             add_random_convolve(p, s);
+        else if (p->kinds[s] == 3)
+            add_random_shift(p, s);
         else
             assert_int_equal(mxd_backend_add_mix(p->backend, &(mxd_mix_limits){LANES, 4 * LANES, 8 * LANES}, &number),
                              MXD_OK);
@@ -389,7 +412,8 @@ static void list_random_rows(program *p, uint32_t s, run_arrays *a, mxd_step_run
         num_rests += p->num_inputs[s][r];
         a->restart[run->num_rows] = draw(&p->stream, 5) == 0;
         a->rows[run->num_rows++] = r;
-        p->defined[p->outputs[s][r][0]] = true;
+        for (uint32_t i = 0; i < p->num_outputs[s][r]; i++)
+            p->defined[p->outputs[s][r][i]] = true;
     }
     run->rows = a->rows;
     run->restart = a->restart;

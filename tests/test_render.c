@@ -30,6 +30,45 @@ static void test_fader_and_pan(void **state)
     free(out.samples);
 }
 
+/* A comp: two takes of one recording, spliced by linear crossfades, are the uncut file; so are its nudged pieces. */
+static void test_comp_of_takes(void **state)
+{
+    fixture_audio whole = fixture_output(*state, HEAD "\"tracks\": [ { \"name\": \"A\", \"clips\": [ "
+        "{ \"file\": \"pair.wav\" } ] } ], " STEREO_OUT, NULL);
+    fixture_audio comp = fixture_output(*state, HEAD "\"tracks\": [ { \"name\": \"A\", \"clips\": [ "
+        "{ \"file\": \"pair.wav\", \"length_s\": 0.31, \"fade_out\": { \"length_s\": 0.01 } }, "
+        "{ \"file\": \"pair.wav\", \"start_s\": 0.3, \"offset_s\": 0.3, \"length_s\": 0.3, "
+        "\"fade_in\": { \"length_s\": 0.01 }, \"fade_out\": { \"length_s\": 0.1 } }, "
+        "{ \"file\": \"pair.wav\", \"start_s\": 0.49, \"nudge_frames\": 480, \"offset_s\": 0.5, "
+        "\"fade_in\": { \"length_s\": 0.1 } } ] } ], " STEREO_OUT, NULL);
+    assert_nulls(&whole, &comp, -130.0, "a comp of takes");
+    free(whole.samples);
+    free(comp.samples);
+}
+
+/* What a clip plays at another speed or stretched is as long as its session says, wherever the render begins. */
+static void test_edited_clips_from_the_middle(void **state)
+{
+    static const char *const edits[] = {
+        "\"speed\": 0.75", "\"reverse\": true, \"loop\": { \"length_s\": 2.5, \"crossfade_s\": 0.1 }, \"length_s\": 0.5, "
+        "\"offset_s\": 0.2", "\"stretch\": 1.25, \"pitch_semitones\": -2", "\"mono_sum\": true, \"polarity\": true"};
+    static const double seconds[] = {4.0 / 3, 2.5, 1.25, 1.0};
+    for (int i = 0; i < 4; i++) {
+        char json[1024];
+        snprintf(json, sizeof json, HEAD "\"tracks\": [ { \"name\": \"A\", \"clips\": [ { \"file\": \"pair.wav\", %s } ] "
+                 "} ], " STEREO_OUT, edits[i]);
+        fixture_audio whole = fixture_output(*state, json, NULL);
+        assert_int_equal(whole.frames, lround(seconds[i] * 48000));
+        const mxd_render_options later = {.from_s = 0.7, .block_frames = 4096};
+        fixture_audio part = fixture_output(*state, json, &later);
+        assert_int_equal(part.frames, whole.frames - 33600);
+        fixture_audio rest = {whole.samples + 2 * 33600, 2, part.frames};
+        assert_nulls(&rest, &part, -125.0, edits[i]);
+        free(whole.samples);
+        free(part.samples);
+    }
+}
+
 static void test_mute_and_pre_fader_send(void **state)
 {
     fixture_audio out = fixture_output(*state, HEAD "\"tracks\": [ { \"name\": \"A\", " ONES ", \"mute\": true, "
@@ -368,6 +407,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_fader_and_pan, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_comp_of_takes, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_edited_clips_from_the_middle, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_mute_and_pre_fader_send, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_bus_into_bus, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_solo, render_set_up, fixture_tear_down),

@@ -49,7 +49,7 @@ static float *run_case(const row_case *test, const place *where, uint32_t block_
     float *outputs = malloc(num_samples(test) * sizeof *outputs);
     assert_true(problems && outputs);
     bool lanes_hold = false;
-    row_rig *rig = row_rig_create(test, the_seed(), block_frames, where->creator, where->threads, where->device,
+    row_rig *rig = row_rig_create(test, the_seed(), block_frames, true, where->creator, where->threads, where->device,
                                   problems);
     mxd_result result = rig ? row_rig_run(rig, outputs, &lanes_hold) : MXD_ERROR_MEMORY;
     row_rig_destroy(rig);
@@ -222,6 +222,36 @@ static void test_vulkan_pages(void **state)
     assert_int_equal(failures, 0);
 }
 
+/* ---- Groups -------------------------------------------------------------- */
+
+static mxd_result create_group(mxd_backend_creator *member, uint32_t count, const mxd_backend_params *params,
+                               mxd_problems *problems, mxd_backend **backend)
+{
+    mxd_backend_params group = *params;
+    group.num_devices = count;
+    return mxd_backend_group_create(member, &group, problems, backend);
+}
+
+static mxd_result create_three_cpus(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **backend)
+{
+    return create_group(mxd_cpu_best()->create_backend, 3, params, problems, backend);
+}
+
+/* The same device twice. */
+static mxd_result create_two_vulkans(const mxd_backend_params *params, mxd_problems *problems, mxd_backend **backend)
+{
+    return create_group(mxd_backend_vulkan_create, 2, params, problems, backend);
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    mxd_vulkan_device device;
+    const place places[] = {{"three cpus", create_three_cpus, 1, 0}, {"two devices", create_two_vulkans, 0, 0}};
+    bool vulkan = mxd_vulkan_devices(&device, 1) > 0 && device.usable;
+    assert_int_equal(count_failures(places, vulkan ? 2 : 1), 0);
+}
+
 /* A kernel has cases, in its own name, and every tolerance that is wider than usual its reason. */
 static void test_cases(void **state)
 {
@@ -251,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_cpu_variants),
         cmocka_unit_test(test_vulkan),
         cmocka_unit_test(test_vulkan_pages),
+        cmocka_unit_test(test_groups),
     };
     return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
 }

@@ -39,7 +39,7 @@ typedef struct bad_session {
     const char *buses;        /* NULL: the key is left out */
     const char *deliverables; /* NULL: one good file */
     const char *more;         /* more keys of the root; NULL = none */
-    expected problems[8];
+    expected problems[9];
 } bad_session;
 
 static void check_session(const fixture *f, const bad_session *bad)
@@ -87,11 +87,11 @@ static void test_values(void **state)
          .problems = {{1, "/album", "\"album\": mastering of an album is not built yet"},
                       {2, "/screen", "\"screen\": a reproduction screen is not built yet"}}},
         {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], @1\"fadr_db\": 0, \"mute\": @2\"no\",\n"
-                   "\t\"solo\": @3null, @4\"polarity\": true}",
+                   "\t\"solo\": @3null, \"polarity\": @4\"yes\"}",
          .problems = {{1, "/tracks/0/fadr_db", "unknown key \"fadr_db\"; did you mean \"fader_db\"?"},
                       {2, "/tracks/0/mute", "\"mute\" must be true or false, not a string"},
                       {3, "/tracks/0/solo", "\"solo\" must be true or false, not null"},
-                      {4, "/tracks/0/polarity", "\"polarity\": a change of polarity is not built yet"}}},
+                      {4, "/tracks/0/polarity", "\"polarity\" must be true or false, not a string"}}},
         {.tracks = "@1{\"clips\": [{\"file\": \"mono.wav\",\n  \"gain_db\": @2-144.5, \"channel\": @3\"left\",\n"
                    "  \"start_s\": @4-1, \"non_finite\": @5\"ignore\"}, @6{}]}",
          .problems = {{1, "/tracks/0", "\"name\" is missing"},
@@ -128,14 +128,14 @@ static void test_clips(void **state)
                        "warning: \"length_s\" passes the end of the file by 1.5 s; the clip ends there"}}},
         {.tracks = "{\"name\": \"T\", \"clips\": [{\"file\": \"mono.wav\", \"length_s\": 1, \"fade_in\": @1{\"length_s\": 1.1},\n"
                    "\"fade_out\": {@2\"shape\": 1, \"curve\": @3\"s_curve\", \"length_s\": 1}},\n"
-                   "{\"file\": \"mono.wav\", \"length_s\": @40, @5\"speed\": 2}]}",
+                   "{\"file\": \"mono.wav\", \"length_s\": @40, @5\"sped\": 2}]}",
          .problems = {{1, "/tracks/0/clips/0/fade_in", "the fade lasts 1.1 s, but the clip only 1 s"},
                       {2, "/tracks/0/clips/0/fade_out/shape", "unknown key \"shape\"; here it could be \"curve\" or \"length_s\""},
                       {3, "/tracks/0/clips/0/fade_out/curve",
                        "\"curve\" must be \"linear\", \"equal-power\", \"exponential\", \"logarithmic\" or \"s-curve\", "
                        "not \"s_curve\"; did you mean \"s-curve\"?"},
                       {4, "/tracks/0/clips/1/length_s", "\"length_s\" must be longer than 0; *"},
-                      {5, "/tracks/0/clips/1/speed", "\"speed\": a change of speed is not built yet"}}},
+                      {5, "/tracks/0/clips/1/sped", "unknown key \"sped\"; did you mean \"speed\"?"}}},
         /* One channel feeds two, but six take nothing else. */
         {.tracks = "{\"name\": \"T\", \"channels\": 2, \"clips\": [" MONO ", @1{\"file\": \"six.wav\"}]},\n"
                    "{\"name\": \"U\", \"clips\": [@2" MONO ", {\"file\": \"six.wav\"}], \"place\": {\"bed\": \"5.1\"}},"
@@ -143,6 +143,61 @@ static void test_clips(void **state)
          .problems = {{1, "/tracks/0/clips/1", "the clip has 6 channels, but the track has 2 by its \"channels\""},
                       {2, "/tracks/1/clips/0", "the clip has 1 channel, but the track has 6 (as many as its widest clip)"},
                       {3, "/tracks/2/clips", "warning: the track has no clips: it is silent"}}},
+    };
+    check_sessions(*state, cases, COUNT(cases));
+}
+
+static void test_clip_edits(void **state)
+{
+    static const bad_session cases[] = {
+        {.tracks = "{\"name\": \"T\", \"clips\": [{\"file\": \"mono.wav\", \"speed\": @12, \"stretch\": 1.5},\n"
+                   "{\"file\": \"mono.wav\", \"preserve_formants\": @2true},\n"
+                   "{\"file\": \"mono.wav\", \"speed\": @30}, {\"file\": \"mono.wav\", \"stretch\": @420},\n"
+                   "{\"file\": \"mono.wav\", \"envelope_curve\": @5\"hold\"},\n"
+                   "{\"file\": \"mono.wav\", \"length_s\": 1, \"speed\": 2, \"envelope\": @6[[0, 0], [0.6, -3]]},\n"
+                   "{\"file\": \"mono.wav\", \"envelope\": @7[]},\n"
+                   "{\"file\": \"mono.wav\", \"envelope\": [[1, 0], @8[1, -3]]}]}",
+         .problems = {{1, "/tracks/0/clips/0/speed", "\"speed\" changes pitch and length together, *: use the one or the others"},
+                      {2, "/tracks/0/clips/1/preserve_formants",
+                       "\"preserve_formants\" has a meaning with \"pitch_semitones\" only"},
+                      {3, "/tracks/0/clips/2/speed", "\"speed\" is 0, but must be from 0.25 to 4"},
+                      {4, "/tracks/0/clips/3/stretch", "\"stretch\" is 20, but must be from 0.1 to 10"},
+                      {5, "/tracks/0/clips/4/envelope_curve",
+                       "\"envelope_curve\" is the curve of an \"envelope\", but there is none"},
+                      {6, "/tracks/0/clips/5/envelope",
+                       "its last point lies at 0.6 s, but the clip ends 0.5 s after its beginning"},
+                      {7, "/tracks/0/clips/6/envelope", "there must be at least one point [time in seconds, value]"},
+                      {8, "/tracks/0/clips/7/envelope/1", "points must ascend in time by a frame or more, *"}}},
+        {.tracks = "{\"name\": \"T\", \"clips\": [{\"file\": \"mono.wav\", \"loop\": @1{\"length_s\": 1.5}},\n"
+                   "{\"file\": \"mono.wav\", \"length_s\": 1, \"stretch\": 2, \"loop\": @2{\"length_s\": 1.5}},\n"
+                   "{\"file\": \"mono.wav\", \"length_s\": 1, \"loop\": @3{\"length_s\": 3, \"crossfade_s\": 1.2}},\n"
+                   "{\"file\": \"mono.wav\", \"length_s\": 1, \"loop\": @4{\"length_s\": 3, \"crossfade_s\": 0.5}},\n"
+                   "{\"file\": \"mono.wav\", \"length_s\": 1.8, \"reverse\": true, \"loop\": @5{\"length_s\": 3, \"crossfade_s\": 0.5}},\n"
+                   "{\"file\": \"mono.wav\", \"loop\": {@6\"times\": 3, \"length_s\": @70}},\n"
+                   "{\"file\": \"mono.wav\", \"start_s\": 0.001, \"nudge_frames\": @8-50},\n"
+                   "{\"file\": \"mono.wav\", \"speed\": 2, \"fade_in\": @9{\"length_s\": 1.1}}]}",
+         .problems = {{1, "/tracks/0/clips/0/loop", "the loop lasts 1.5 s in all, but its span 2 s already; *"},
+                      {2, "/tracks/0/clips/1/loop", "the loop lasts 1.5 s in all, but its span 2 s already; *"},
+                      {3, "/tracks/0/clips/2/loop", "the crossfade lasts 1.2 s, but the span only 1 s"},
+                      {4, "/tracks/0/clips/3/loop", "warning: the crossfade lasts 0.5 s and takes what the file has "
+                       "before the span, which is 0 s; the rest of it is a fade to silence"},
+                      {5, "/tracks/0/clips/4/loop", "warning: the crossfade lasts 0.5 s and takes what the file has "
+                       "before the span (played in reverse: behind it), which is 0.2 s; *"},
+                      {6, "/tracks/0/clips/5/loop/times", "unknown key \"times\"; *"},
+                      {7, "/tracks/0/clips/5/loop/length_s", "\"length_s\", how long the loop sounds in all, must be longer than 0"},
+                      {8, "/tracks/0/clips/6/nudge_frames", "nudged, the clip would begin 2 frames before the session; *"},
+                      {9, "/tracks/0/clips/7/fade_in", "the fade lasts 1.1 s, but the clip only 1 s"}}},
+        {.tracks = "{\"name\": \"T\", \"clips\": [{\"file\": \"stereo.wav\", \"channel\": 0, \"channels\": @1[0, 1]},\n"
+                   "{\"file\": \"stereo.wav\", \"channels\": @2[]}, {\"file\": \"stereo.wav\", \"channels\": [0, @30.5]},\n"
+                   "{\"file\": \"stereo.wav\", \"channels\": [1, @4-1]}, {\"file\": \"stereo.wav\", \"channels\": @5[1, 2]},\n"
+                   "{\"file\": \"mono.wav\", @6\"loop_s\": 3}, {\"file\": \"mono.wav\", \"reverse\": @71}]}",
+         .problems = {{1, "/tracks/0/clips/0/channels", "\"channel\" picks one and \"channels\" several: give one of the two"},
+                      {2, "/tracks/0/clips/1/channels", "\"channels\" must list 1 to 64 channels of the file"},
+                      {3, "/tracks/0/clips/2/channels/1", "this item must be a whole number, not 0.5"},
+                      {4, "/tracks/0/clips/3/channels/1", "this item is -1, but must be from 0 to 1023"},
+                      {5, "/tracks/0/clips/4/channels", "\"channels\" names 2, but the file has 2: they count from 0"},
+                      {6, "/tracks/0/clips/5/loop_s", "unknown key \"loop_s\"; did you mean \"loop\"?"},
+                      {7, "/tracks/0/clips/6/reverse", "\"reverse\" must be true or false, not a number"}}},
     };
     check_sessions(*state, cases, COUNT(cases));
 }
@@ -265,10 +320,10 @@ static void test_automation(void **state)
 static void test_inserts(void **state)
 {
     static const bad_session cases[] = {
-        {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], \"inserts\": [{\"type\": @1\"compressor\", \"ratio\": 2},\n"
+        {.tracks = "{\"name\": \"T\", \"clips\": [" MONO "], \"inserts\": [{\"type\": @1\"limiter\", \"ratio\": 2},\n"
                    "{\"type\": @2\"eqq\", \"x\": 1}, @3{}, {\"type\": @43}, {\"type\": \"eq\", \"bands\": [{\"type\": \"bell\",\n"
                    "\"frequency_hz\": 100, \"gain_db\": 0, \"q\": @50}]}, @6\"eq\"]}",
-         .problems = {{1, "/tracks/0/inserts/0/type", "the insert \"compressor\" is not built yet"},
+         .problems = {{1, "/tracks/0/inserts/0/type", "the insert \"limiter\" is not built yet"},
                       {2, "/tracks/0/inserts/1/type", "\"type\" must be *, not \"eqq\"; did you mean \"eq\"?"},
                       {3, "/tracks/0/inserts/2", "\"type\" is missing"},
                       {4, "/tracks/0/inserts/3/type", "\"type\" must be a string, not a number"},
@@ -340,7 +395,8 @@ static void test_deliverables(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),     cmocka_unit_test(test_clips),   cmocka_unit_test(test_routing),
+        cmocka_unit_test(test_values),     cmocka_unit_test(test_clips),
+     cmocka_unit_test(test_clip_edits),   cmocka_unit_test(test_routing),
         cmocka_unit_test(test_places),     cmocka_unit_test(test_automation), cmocka_unit_test(test_inserts),
         cmocka_unit_test(test_deliverables),
     };

@@ -236,7 +236,8 @@ static void check_clips(const fixture *f, const mxd_track *track, const mark mar
     assert_int_equal(a->offset_frames, 24000);
     assert_int_equal(a->num_frames, 72000); /* 2 s less half of one, at the session's rate */
     assert_true(a->gain_db == -HUGE_VAL);
-    assert_int_equal(a->channel, -1);
+    assert_null(a->channels);
+    assert_int_equal(a->span_frames, 72000);
     assert_int_equal(a->fade_in.num_frames, 480);
     assert_int_equal(a->fade_in.curve, MXD_FADE_EQUAL_POWER);
     assert_int_equal(a->fade_out.num_frames, 12000);
@@ -248,7 +249,8 @@ static void check_clips(const fixture *f, const mxd_track *track, const mark mar
     check_origin(&a->origin, marks[2], "/tracks/0/clips/0");
     assert_int_equal(b->start_frame, 0);
     assert_int_equal(b->num_frames, 48000); /* 1.00001 s, to the nearest frame */
-    assert_int_equal(b->channel, 0);
+    assert_int_equal(b->num_channels, 1);
+    assert_int_equal(b->channels[0], 0);
     assert_int_equal(b->fade_in.num_frames, 0);
     assert_int_equal(b->non_finite, MXD_NON_FINITE_ZERO);
     assert_true(b->gain_db == 0.0);

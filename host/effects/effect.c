@@ -6,19 +6,30 @@
 static const mxd_effect *const effects[] = {
     &mxd_effect_eq,
     &mxd_effect_convolver,
+    &mxd_effect_delay,
+    &mxd_effect_chorus,
+    &mxd_effect_flanger,
+    &mxd_effect_phaser,
+    &mxd_effect_tremolo,
+    &mxd_effect_auto_pan,
     &mxd_effect_gain,
     &mxd_effect_trim,
     &mxd_effect_polarity,
     &mxd_effect_width,
     &mxd_effect_rotate,
     &mxd_effect_dc_block,
+    &mxd_effect_compressor,
+    &mxd_effect_expander,
+    &mxd_effect_gate,
+    &mxd_effect_de_esser,
+    &mxd_effect_multiband,
+    &mxd_effect_transient,
     &mxd_effect_reverb,
+    &mxd_effect_lv2,
+    &mxd_effect_pitch,
 };
 
-static const char *const planned[] = {
-    "compressor", "expander", "gate", "de-esser", "multiband", "transient", "saturator", "delay",
-    "chorus", "flanger", "phaser", "tremolo", "auto-pan", "pitch", "lv2", "limiter", "match",
-};
+static const char *const planned[] = {"saturator", "limiter", "match"};
 
 const mxd_effect *mxd_effect_get(uint32_t index)
 {

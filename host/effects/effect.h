@@ -54,8 +54,8 @@ typedef struct mxd_effect {
     void *(*read)(struct mxd_reader *reader, const mxd_effect_context *context);
     /* Checks values against each other and works out what depends on them, once all are there. NULL: nothing to do. */
     void (*finish)(void *params, struct mxd_reader *reader, const mxd_effect_context *context);
-    /* Told, after finish, between which values automation moves one of them: the tail may hang on it. NULL: nothing does. */
-    void (*automated)(void *params, uint32_t value, double min, double max);
+    /* Told, after finish, between which numbers automation moves a value: the tail may hang on it. NULL: nothing does. */
+    void (*automated)(void *params, uint32_t value, double least, double most);
     /* Frees what read returned; accepts NULL. */
     void (*destroy)(void *params);
     /* The file that params came from, as it can be opened, or NULL: no output may overwrite it. NULL: never any. */
@@ -75,6 +75,12 @@ typedef struct mxd_effect {
     uint64_t (*tail_frames)(const void *params, uint32_t num_inputs);
 
     /*
+     * Frames of silence after which the state that is left makes no difference any more, where that is longer than
+     * the output sounds: a detector's release. values: each the greatest that it takes. NULL: none.
+     */
+    uint64_t (*settle_frames)(const void *params, const double *values);
+
+    /*
      * Emits the steps that turn num_inputs lanes into num_outputs lanes. lanes[]
      * holds the inputs on entry and the outputs on return (room for
      * MXD_MAX_CHANNELS). Paths within the insert are aligned by the insert itself.
@@ -87,13 +93,27 @@ typedef struct mxd_effect {
 /* The inserts themselves, each in the file of its name. */
 extern const mxd_effect mxd_effect_eq;
 extern const mxd_effect mxd_effect_convolver;
+extern const mxd_effect mxd_effect_delay;
+extern const mxd_effect mxd_effect_chorus;
+extern const mxd_effect mxd_effect_flanger;
+extern const mxd_effect mxd_effect_phaser;
+extern const mxd_effect mxd_effect_tremolo;
+extern const mxd_effect mxd_effect_auto_pan;
 extern const mxd_effect mxd_effect_gain;
 extern const mxd_effect mxd_effect_trim;
 extern const mxd_effect mxd_effect_polarity;
 extern const mxd_effect mxd_effect_width;
 extern const mxd_effect mxd_effect_rotate;
 extern const mxd_effect mxd_effect_dc_block;
+extern const mxd_effect mxd_effect_compressor;
+extern const mxd_effect mxd_effect_expander;
+extern const mxd_effect mxd_effect_gate;
+extern const mxd_effect mxd_effect_de_esser;
+extern const mxd_effect mxd_effect_multiband;
+extern const mxd_effect mxd_effect_transient;
 extern const mxd_effect mxd_effect_reverb;
+extern const mxd_effect mxd_effect_lv2;
+extern const mxd_effect mxd_effect_pitch;
 
 /* The effect of that type, or NULL. */
 const mxd_effect *mxd_effect_find(const char *type);

@@ -11,6 +11,7 @@
 #define MXD_EFFECTS_EQ_H
 
 #include "../backend.h"
+#include "shaders/filter.h"
 
 struct mxd_reader; /* formats/reader.h */
 
@@ -30,6 +31,10 @@ typedef enum mxd_eq_type {
 #define MXD_EQ_MAX_BANDS 32
 #define MXD_EQ_MAX_BAND_SECTIONS 4
 
+/* Frames of a linear-phase response, odd. The longest is 2.7 s at 48 kHz. */
+#define MXD_EQ_MIN_FIR 63
+#define MXD_EQ_MAX_FIR 131071
+
 typedef struct mxd_eq_band {
     mxd_eq_type type;
     double frequency_hz;   /* > 0, < rate / 2 */
@@ -38,8 +43,23 @@ typedef struct mxd_eq_band {
     int slope_db_per_octave; /* high- and low-pass: 12, 24, 48 */
 } mxd_eq_band;
 
-/* Writes the band's sections, returns how many: 0 where the band changes nothing (0 dB), at most 4. */
+/* Whether gain_db means anything: bell, shelves, tilt. */
+bool mxd_eq_has_gain(mxd_eq_type type);
+
+/* tan(pi frequency_hz / sample_rate). */
+double mxd_eq_prewarp(double frequency_hz, double sample_rate);
+
+/* Writes the sections of a band at a prewarped frequency, returns how many, 1 to 4: as many at any gain and q. */
+uint32_t mxd_eq_design_at(const mxd_eq_band *band, double g, mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS]);
+
+/* The same at the band's frequency, but 0 where the band changes nothing (0 dB). */
 uint32_t mxd_eq_design(const mxd_eq_band *band, double sample_rate, mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS]);
+
+/* A section as the values of the kernel `filter` (shaders/filter.h). */
+void mxd_eq_coefficients(const mxd_svf *section, double values[MXD_FILTER_SECTION_VALUES]);
+
+/* -ln of the radius of a section's slowest pole, > 0; k > 0. */
+double mxd_svf_decay(double g, double k);
 
 /*
  * Frames after which the ringing that a full-scale input can leave in the cascade

@@ -26,15 +26,15 @@ static uint32_t design_pass(const mxd_eq_band *band, double g, mxd_svf *sections
     return num_sections;
 }
 
-uint32_t mxd_eq_design(const mxd_eq_band *band, double sample_rate, mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS])
+double mxd_eq_prewarp(double frequency_hz, double sample_rate)
 {
-    const double g = tan(pi * band->frequency_hz / sample_rate);
+    return tan(pi * frequency_hz / sample_rate);
+}
+
+uint32_t mxd_eq_design_at(const mxd_eq_band *band, double g, mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS])
+{
     const double a = pow(10.0, band->gain_db / 40.0); /* square root of the gain, as in the cookbook */
     const double k = 1.0 / band->q;
-    const bool has_gain = band->type == MXD_EQ_BELL || band->type == MXD_EQ_LOW_SHELF ||
-                          band->type == MXD_EQ_HIGH_SHELF || band->type == MXD_EQ_TILT;
-    if (has_gain && band->gain_db == 0.0)
-        return 0;
     switch (band->type) {
     case MXD_EQ_HIGH_PASS:
     case MXD_EQ_LOW_PASS:
@@ -66,10 +66,32 @@ uint32_t mxd_eq_design(const mxd_eq_band *band, double sample_rate, mxd_svf sect
     return 0;
 }
 
-/* -ln of the radius of the section's slowest pole, > 0: p^2 + k p + 1 = 0 with z = (1 + g p) / (1 - g p). */
-static double decay_per_frame(const mxd_svf *section)
+bool mxd_eq_has_gain(mxd_eq_type type)
 {
-    const double g = section->g, k = section->k;
+    return type == MXD_EQ_BELL || type == MXD_EQ_LOW_SHELF || type == MXD_EQ_HIGH_SHELF || type == MXD_EQ_TILT;
+}
+
+uint32_t mxd_eq_design(const mxd_eq_band *band, double sample_rate, mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS])
+{
+    if (mxd_eq_has_gain(band->type) && band->gain_db == 0.0)
+        return 0;
+    return mxd_eq_design_at(band, mxd_eq_prewarp(band->frequency_hz, sample_rate), sections);
+}
+
+void mxd_eq_coefficients(const mxd_svf *section, double values[MXD_FILTER_SECTION_VALUES])
+{
+    const double g = section->g, a1 = 1.0 / (1.0 + g * (g + section->k));
+    values[MXD_FILTER_A2] = g * a1;
+    values[MXD_FILTER_A3] = g * g * a1;
+    values[MXD_FILTER_OMA1] = g * (g + section->k) * a1;
+    values[MXD_FILTER_M0] = section->m0;
+    values[MXD_FILTER_M1] = section->m1;
+    values[MXD_FILTER_M2] = section->m2;
+}
+
+/* p^2 + k p + 1 = 0 with z = (1 + g p) / (1 - g p). */
+double mxd_svf_decay(double g, double k)
+{
     if (k < 2.0)
         return -0.5 * log1p(-2.0 * g * k / (1.0 + g * k + g * g));
     const double p = 2.0 / (k + sqrt(k * k - 4.0)); /* the smaller |p|; the other is its inverse */
@@ -91,7 +113,7 @@ uint64_t mxd_svf_tail_frames(const mxd_svf *sections, uint32_t num_sections)
         const double level = fabs(s->m1) / s->k + fabs(s->m2) * fmax(1.0, 1.0 / s->k);
         const double nepers = log(fmax(level, 1e-6) * 1e6); /* from there down to -120 dB */
         /* The logarithm: a double pole (q = 0.5) decays as (1 + x) e^-x, with its speed at the start twice x. */
-        tail += ceil((nepers + log1p(2.0 * nepers)) / decay_per_frame(s)) + 1.0;
+        tail += ceil((nepers + log1p(2.0 * nepers)) / mxd_svf_decay(s->g, s->k)) + 1.0;
     }
     return tail < 9e18 ? (uint64_t)tail : UINT64_MAX / 2;
 }

@@ -12,6 +12,7 @@
 #include "envelope.h"
 #include "fold.h"
 #include "latency.h"
+#include "moving.h"
 #include "routing.h"
 #include "stems.h"
 
@@ -27,6 +28,7 @@ typedef struct build {
     mxd_latencies latencies;
     uint32_t *bus_mix;     /* the mix that is each bus's input; MXD_NO_INDEX = not heard */
     uint32_t *strip_chain; /* each strip's chain; MXD_NO_INDEX = not heard */
+    const mxd_hearing *hearing; /* of the strip that is being routed */
 } build;
 
 /* A lane, so many frames later. */
@@ -101,6 +103,16 @@ static uint32_t shift_lane(mxd_graph *graph, uint32_t chain, uint32_t lane, uint
     return shifted;
 }
 
+bool mxd_route_add_level(mxd_route *route, const mxd_automation *level)
+{
+    const mxd_automation **levels = realloc(route->levels, (route->num_levels + 1) * sizeof *levels);
+    if (!levels)
+        return false;
+    levels[route->num_levels++] = level;
+    route->levels = levels;
+    return true;
+}
+
 mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix)
 {
     for (uint32_t i = 0; i < graph->mixes[mix].num_routes; i++) {
@@ -142,19 +154,31 @@ static const mxd_automation *find_automation(const mxd_strip *strip, mxd_paramet
 {
     for (uint32_t i = 0; i < strip->num_automation; i++) {
         const mxd_automation *automation = &strip->automation[i];
-        if (automation->parameter == parameter && (parameter != MXD_PARAMETER_SEND || automation->send == send))
+        bool of_send = parameter == MXD_PARAMETER_SEND || parameter == MXD_PARAMETER_SEND_PAN;
+        if (automation->parameter == parameter && (!of_send || automation->send == send))
             return automation;
     }
     return NULL;
 }
 
-/* The level part of a route: what is fixed goes into gain, what moves into levels. */
-static void multiply_level(mxd_route *route, const mxd_automation *automation, double db)
+/* The level part of a route: what is fixed goes into gain, what moves into levels. False when memory runs out. */
+static bool multiply_level(mxd_route *route, const mxd_automation *automation, double db)
 {
     if (automation)
-        route->levels[route->levels[0] ? 1 : 0] = automation;
-    else
-        route->gain *= mxd_gain_of_db(db);
+        return mxd_route_add_level(route, automation);
+    route->gain *= mxd_gain_of_db(db);
+    return true;
+}
+
+/* The strip's fader and those of its groups. */
+static bool multiply_faders(const build *b, const mxd_strip *strip, const mxd_hearing *hearing, mxd_route *route)
+{
+    bool good = multiply_level(route, find_automation(strip, MXD_PARAMETER_FADER, 0), strip->fader_db);
+    for (uint32_t i = 0; good && i < hearing->num_groups; i++) {
+        const mxd_fader_group *group = &b->session->groups[hearing->groups[i]];
+        good = multiply_level(route, group->num_automation ? group->automation : NULL, group->fader_db);
+    }
+    return good;
 }
 
 static bool add_key_mix(mxd_chain *chain, uint32_t mix)
@@ -177,7 +201,8 @@ static mxd_result build_key(build *b, mxd_graph_builder *builder, const mxd_side
     if (mix == MXD_NO_INDEX)
         return MXD_ERROR_MEMORY;
     graph->mixes[mix].latency = builder->latency;
-    bool closed = from == MXD_NO_INDEX || (key->tap == MXD_TAP_POST_FADER && strip->mute);
+    const mxd_hearing *hearing = mxd_routing_hearing(&b->routing, key->strip);
+    bool closed = from == MXD_NO_INDEX || (key->tap == MXD_TAP_POST_FADER && hearing->muted);
     for (uint32_t i = 0; i < strip->num_channels && !closed; i++) {
         mxd_route *route = mxd_graph_add_route(graph, mix);
         if (!route)
@@ -185,14 +210,28 @@ static mxd_result build_key(build *b, mxd_graph_builder *builder, const mxd_side
         route->lane = graph->chains[from].lanes[i];
         route->chain = from;
         route->fixed[i] = 1.0;
-        if (key->tap == MXD_TAP_POST_FADER)
-            multiply_level(route, find_automation(strip, MXD_PARAMETER_FADER, 0), strip->fader_db);
+        if (key->tap == MXD_TAP_POST_FADER && !multiply_faders(b, strip, hearing, route))
+            return MXD_ERROR_MEMORY;
     }
     builder->num_keys = strip->num_channels;
     memcpy(builder->keys, graph->mixes[mix].lanes, strip->num_channels * sizeof *builder->keys);
     if (!add_key_mix(&graph->chains[builder->chain], mix))
         return MXD_ERROR_MEMORY;
     return mxd_graph_close_mix(graph, mix);
+}
+
+/* How long an insert's state goes on to count, with every value at the greatest that it takes. */
+static uint64_t settle_of(const mxd_insert *insert)
+{
+    double values[MXD_MAX_INSERT_VALUES];
+    if (!insert->effect->settle_frames)
+        return 0;
+    memcpy(values, insert->params, insert->effect->num_values * sizeof *values);
+    for (uint32_t i = 0; i < insert->num_automation; i++)
+        for (uint32_t j = 0; j < insert->automation[i].num_points; j++)
+            if (insert->automation[i].points[j].value > values[insert->automation[i].value])
+                values[insert->automation[i].value] = insert->automation[i].points[j].value;
+    return insert->effect->settle_frames(insert->params, values);
 }
 
 /* Lets the inserts add their operations; chain->lanes holds the inputs on entry. */
@@ -216,14 +255,14 @@ static mxd_result build_inserts(build *b, uint32_t chain, const mxd_insert *inse
         uint32_t num_outputs = effect->num_outputs(inserts[i].params, state->num_lanes, &place, b->problems);
         if (num_outputs == 0)
             return MXD_ERROR_INVALID;
-        state->tail_frames += effect->tail_frames(inserts[i].params, state->num_lanes);
+        state->tail_frames += mxd_insert_tail_frames(&inserts[i], state->num_lanes);
         uint32_t latency = effect->latency_frames ? effect->latency_frames(inserts[i].params, state->num_lanes) : 0;
         result = effect->emit(inserts[i].params, &builder, state->lanes, state->num_lanes);
         if (result != MXD_OK)
             return result;
         b->graph->chains[chain].num_lanes = num_outputs;
         b->graph->chains[chain].latency += latency;
-        b->graph->chains[chain].hold_frames += latency;
+        b->graph->chains[chain].hold_frames += latency + settle_of(&inserts[i]);
     }
     return MXD_OK;
 }
@@ -238,20 +277,21 @@ static mxd_route *add_strip_route(build *b, uint32_t mix, const mxd_strip *strip
     route->lane = b->graph->chains[chain].lanes[channel];
     route->chain = chain;
     bool pre_fader = send != MXD_NO_INDEX && strip->sends[send].tap == MXD_TAP_PRE_FADER;
-    if (!pre_fader)
-        multiply_level(route, find_automation(strip, MXD_PARAMETER_FADER, 0), strip->fader_db);
-    if (send != MXD_NO_INDEX)
-        multiply_level(route, find_automation(strip, MXD_PARAMETER_SEND, send), strip->sends[send].gain_db);
-    return route;
+    bool good = pre_fader || multiply_faders(b, strip, b->hearing, route);
+    if (good && send != MXD_NO_INDEX)
+        good = multiply_level(route, find_automation(strip, MXD_PARAMETER_SEND, send), strip->sends[send].gain_db);
+    return good ? route : NULL;
 }
 
 /*
  * Mono by the sine/cosine law, stereo by balance, between outputs left and right of the mix. Where both are one, a
  * mono layout's loudspeaker, it gets the fold of the two.
  */
-static void place_by_pan(mxd_route *route, const mxd_strip *strip, uint32_t channel, uint32_t left, uint32_t right)
+static void place_by_pan(mxd_route *route, const mxd_strip *strip, uint32_t channel, uint32_t send, uint32_t left,
+                         uint32_t right)
 {
-    route->pan = find_automation(strip, MXD_PARAMETER_PAN, 0);
+    bool is_send = send != MXD_NO_INDEX;
+    route->pan = find_automation(strip, is_send ? MXD_PARAMETER_SEND_PAN : MXD_PARAMETER_PAN, send);
     route->pair[0] = left;
     route->pair[1] = right;
     route->channel = channel;
@@ -263,22 +303,20 @@ static void place_by_pan(mxd_route *route, const mxd_strip *strip, uint32_t chan
         return;
     }
     double gains[2];
-    mxd_pan_gains(strip->place.pan, strip->num_channels, channel, gains);
+    mxd_pan_gains(is_send ? strip->sends[send].pan : strip->place.pan, strip->num_channels, channel, gains);
     route->fixed[left] += gains[0];
     route->fixed[right] += gains[1];
 }
 
-/* One channel of a strip into a bus's input. panned: by the strip's place; otherwise (sends) centred. */
-static void place_in_bus(mxd_route *route, const mxd_strip *strip, uint32_t channel, uint32_t bus_channels, bool panned)
+/* One channel of a strip into a bus's input, by the pan of the strip's place or of the send. */
+static void place_in_bus(mxd_route *route, const mxd_strip *strip, uint32_t channel, uint32_t bus_channels, uint32_t send)
 {
-    if (bus_channels == strip->num_channels && !(panned && bus_channels == 2))
+    if (bus_channels == 2)
+        place_by_pan(route, strip, channel, send, 0, 1);
+    else if (bus_channels == strip->num_channels)
         route->fixed[channel] = 1.0;
-    else if (bus_channels == 1)
-        route->fixed[0] = 1.0 / strip->num_channels;
-    else if (panned)
-        place_by_pan(route, strip, channel, 0, 1);
     else
-        mxd_pan_gains(0.0, strip->num_channels, channel, route->fixed);
+        route->fixed[0] = 1.0 / strip->num_channels;
 }
 
 static mxd_result route_to_bus(build *b, const mxd_strip *strip, uint32_t chain, uint32_t bus, uint32_t send)
@@ -295,7 +333,9 @@ static mxd_result route_to_bus(build *b, const mxd_strip *strip, uint32_t chain,
         mxd_route *route = add_strip_route(b, mix, strip, chain, channel, send);
         if (!route)
             return MXD_ERROR_MEMORY;
-        place_in_bus(route, strip, channel, bus_channels, send == MXD_NO_INDEX);
+        place_in_bus(route, strip, channel, bus_channels, send);
+        if (b->session->buses[bus].strip.inverted)
+            route->gain = -route->gain;
     }
     return MXD_OK;
 }
@@ -312,7 +352,7 @@ static mxd_result route_to_layout(build *b, const mxd_strip *strip, uint32_t cha
             return MXD_ERROR_MEMORY;
         switch (strip->place.kind) {
         case MXD_PLACE_PAN:
-            place_by_pan(route, strip, channel, (uint32_t)left, (uint32_t)right);
+            place_by_pan(route, strip, channel, MXD_NO_INDEX, (uint32_t)left, (uint32_t)right);
             break;
         case MXD_PLACE_BED:
             mxd_bed_gains(strip->place.bed, channel, target->layout, target->panner, route->fixed);
@@ -336,6 +376,7 @@ static mxd_result route_to_layout(build *b, const mxd_strip *strip, uint32_t cha
 static mxd_result route_strip(build *b, const mxd_strip *strip, uint32_t chain, const mxd_hearing *hearing)
 {
     mxd_result result = MXD_OK;
+    b->hearing = hearing;
     for (uint32_t i = 0; i < strip->num_sends && result == MXD_OK; i++)
         if (hearing->sends[i])
             result = route_to_bus(b, strip, chain, strip->sends[i].bus, i);
@@ -398,18 +439,34 @@ static mxd_result build_track(build *b, uint32_t index)
         return result;
     state = &b->graph->chains[chain];
     for (uint32_t i = 0; i < track->num_clips; i++) {
-        uint64_t end = track->clips[i].start_frame + track->clips[i].num_frames + state->tail_frames;
-        if (end > state->end_frame)
-            state->end_frame = end;
+        uint64_t end = mxd_track_frame(track, track->clips[i].start_frame + track->clips[i].num_frames);
+        if (end > 0 && end + state->tail_frames > state->end_frame)
+            state->end_frame = end + state->tail_frames;
     }
     state->history_frames = state->tail_frames + state->hold_frames;
     inherit_keys(b->graph, state);
     return route_strip(b, &track->strip, chain, hearing);
 }
 
-/* Closes the mix that feeds a chain and builds its inserts. */
-static mxd_result build_fed_chain(build *b, uint32_t chain, uint32_t mix, const mxd_insert *inserts,
-                                  uint32_t num_inserts)
+/* A delay of a bus's own, which nobody compensates for: it counts as the beginning of its tail. */
+static mxd_result delay_chain(mxd_graph *graph, uint32_t chain, uint32_t frames)
+{
+    mxd_graph_builder builder = {.graph = graph, .chain = chain, .latency = graph->chains[chain].latency};
+    for (uint32_t i = 0; i < graph->chains[chain].num_lanes; i++) {
+        const uint32_t lane = graph->chains[chain].lanes[i], delayed = mxd_graph_add_lane(graph);
+        const mxd_builder_row row = {.kernel = MXD_KERNEL_SHIFT, .inputs = &lane, .num_inputs = 1,
+                                     .outputs = &delayed, .num_outputs = 1, .settings = &frames};
+        if (delayed == MXD_NO_INDEX || mxd_builder_row_add(&builder, &row) != MXD_OK)
+            return MXD_ERROR_MEMORY;
+        graph->chains[chain].lanes[i] = delayed;
+    }
+    graph->chains[chain].tail_frames += frames;
+    return MXD_OK;
+}
+
+/* Closes the mix that feeds a chain and builds its inserts, behind a delay. */
+static mxd_result build_fed_chain(build *b, uint32_t chain, uint32_t mix, uint32_t delay_frames,
+                                  const mxd_insert *inserts, uint32_t num_inserts)
 {
     mxd_graph *graph = b->graph;
     mxd_result result = mxd_graph_close_mix(graph, mix);
@@ -420,6 +477,8 @@ static mxd_result build_fed_chain(build *b, uint32_t chain, uint32_t mix, const 
     state->input_mix = mix;
     state->num_lanes = graph->mixes[mix].num_lanes;
     memcpy(state->lanes, graph->mixes[mix].lanes, state->num_lanes * sizeof *state->lanes);
+    if (delay_frames > 0 && (result = delay_chain(graph, chain, delay_frames)) != MXD_OK)
+        return result;
     result = build_inserts(b, chain, inserts, num_inserts);
     state = &graph->chains[chain];
     if (state->end_frame)
@@ -437,7 +496,8 @@ static mxd_result build_bus(build *b, uint32_t index)
     const mxd_strip *strip = &b->session->buses[index].strip;
     uint32_t chain = b->strip_chain[b->session->num_tracks + index];
     b->graph->chains[chain].name = strip->name;
-    mxd_result result = build_fed_chain(b, chain, mix, strip->inserts, strip->num_inserts);
+    mxd_result result = build_fed_chain(b, chain, mix, (uint32_t)strip->delay_frames, strip->inserts,
+                                        strip->num_inserts);
     return result == MXD_OK ? route_strip(b, strip, chain, &b->routing.buses[index]) : result;
 }
 
@@ -533,7 +593,7 @@ static mxd_result close_outputs(build *b)
         mxd_output *output = &graph->outputs[i];
         const uint32_t *lanes = graph->mixes[output->mix].lanes;
         if (output->chain != MXD_NO_INDEX) {
-            result = build_fed_chain(b, output->chain, output->mix, output->deliverable->inserts,
+            result = build_fed_chain(b, output->chain, output->mix, 0, output->deliverable->inserts,
                                      output->deliverable->num_inserts);
             lanes = graph->chains[output->chain].lanes;
         }
@@ -634,6 +694,12 @@ void mxd_operation_finish(mxd_operation *operation)
     free(operation->row.values);
 }
 
+static void free_route(mxd_route *route)
+{
+    free(route->fixed);
+    free(route->levels);
+}
+
 void mxd_graph_destroy(mxd_graph *graph)
 {
     if (!graph)
@@ -642,7 +708,7 @@ void mxd_graph_destroy(mxd_graph *graph)
         mxd_operation_finish(&graph->operations[i]);
     for (uint32_t i = 0; i < graph->num_mixes; i++) {
         for (uint32_t j = 0; j < graph->mixes[i].num_routes; j++)
-            free(graph->mixes[i].routes[j].fixed);
+            free_route(&graph->mixes[i].routes[j]);
         free(graph->mixes[i].routes);
         free(graph->mixes[i].lanes);
     }

@@ -21,6 +21,7 @@
 
 #include "../backend.h"
 #include "../effects/effect.h"
+#include "../hosted/hosted.h"
 #include "../scene/panner.h"
 #include "../session/session.h"
 #include "../threads.h"
@@ -41,7 +42,8 @@ typedef struct mxd_route {
     uint32_t chain;                   /* where the lane leaves; MXD_NO_INDEX never */
     bool folded;                      /* what it carried comes by a fold: it feeds the mix, but has no edges */
     double gain;                      /* of what does not move */
-    const mxd_automation *levels[2];  /* fader and send, where they move; else NULL */
+    const mxd_automation **levels;    /* of what moves: the fader, its groups, the send; the array is owned */
+    uint32_t num_levels;
     double *fixed;                    /* FIXED: one an output; owned */
     const mxd_automation *pan;        /* PAN */
     uint32_t pair[2];                 /* PAN: outputs that are left and right; one and the same in mono */
@@ -69,10 +71,14 @@ typedef enum mxd_operation_kind {
     MXD_OPERATION_EQ,
     MXD_OPERATION_CONVOLVE,
     MXD_OPERATION_MIX,
-    MXD_OPERATION_ROW
+    MXD_OPERATION_ROW,
+    MXD_OPERATION_HOST
 } mxd_operation_kind;
 
-/* A row of a kernel of kernels/kernel.h, and where its values come from. */
+/*
+ * A row of a kernel of kernels/kernel.h, and where its values come from. A hosted
+ * insert is one too, of no kernel and without values.
+ */
 typedef struct mxd_row_operation {
     mxd_kernel_id kernel;
     uint32_t *lanes;                  /* virtual: inputs, then outputs; owned, as the arrays below */
@@ -90,6 +96,15 @@ typedef struct mxd_row_operation {
     double *points;                   /* where the block's values go; not owned */
 } mxd_row_operation;
 
+/* An insert that runs on the host. Its lanes lie there in rooms [lane][frame], given by whoever runs it. */
+typedef struct mxd_host_operation {
+    mxd_hosted_creator *create;
+    float **inputs;                   /* one a lane; not owned */
+    float **outputs;
+    bool runs;                        /* in the part of the block that was made last, */
+    bool restart;                     /* and anew */
+} mxd_host_operation;
+
 typedef struct mxd_operation {
     mxd_operation_kind kind;
     uint32_t chain;
@@ -100,7 +115,8 @@ typedef struct mxd_operation {
     uint32_t num_sections;
     mxd_convolve_row convolve;        /* CONVOLVE: arrays owned, virtual lanes */
     uint32_t mix;                     /* MIX: index */
-    mxd_row_operation row;            /* ROW */
+    mxd_row_operation row;            /* ROW, HOST */
+    mxd_host_operation host;          /* HOST */
 } mxd_operation;
 
 /* Where one input of a fold's row comes from. */
@@ -122,7 +138,7 @@ typedef struct mxd_chain {
     uint32_t latency;                 /* what leaves it */
     uint32_t num_keys;                /* mixes of side-chains: while one is fed the chain runs */
     uint32_t *key_mixes;              /* owned */
-    uint32_t hold_frames;             /* how long its own delays keep what has entered: latency, and shifts behind it */
+    uint64_t hold_frames;             /* how long it keeps what has entered: latency, shifts behind it, detectors */
     uint64_t tail_frames;
     uint64_t end_frame;               /* when the last of it has rung out; 0 = never sounds */
     uint64_t history_frames;          /* how far back what leaves it depends on its input's clips */
@@ -200,6 +216,8 @@ typedef struct mxd_graph {
     uint32_t num_shifts, shift_capacity;
     uint32_t num_source_lanes;
     /* schedule.c: */
+    uint32_t num_hosted;              /* HOST operations */
+    uint32_t num_hosted_lanes;        /* their inputs and outputs */
     uint32_t num_physical_lanes;
     mxd_step *steps;
     uint32_t num_steps;
@@ -245,6 +263,14 @@ mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t blo
 void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const mxd_upload *sources,
                      float *outputs, bool *stem_sounds, mxd_block *block);
 
+/*
+ * Where inserts run on the host, a block comes in parts: block->more tells that
+ * operations of kind HOST (host.runs) are to run on their rooms once this part is
+ * done. Then this fills `block` with the next part, which begins with what they
+ * wrote. Only blocks that are handed over whole can do without.
+ */
+void mxd_graph_next_part(mxd_graph *graph, mxd_block *block);
+
 /* The first of the graph->stems_per_layout stems of a layout; NULL = there are none. */
 const mxd_stem *mxd_graph_stems_of(const mxd_graph *graph, const mxd_layout *layout);
 
@@ -263,6 +289,8 @@ uint32_t mxd_graph_add_mix_with_lanes(mxd_graph *graph, uint32_t chain, uint32_t
 uint32_t mxd_graph_add_chain(mxd_graph *graph);
 /* FIXED, with gain 1 and all of fixed[] 0. */
 mxd_route *mxd_graph_add_route(mxd_graph *graph, uint32_t mix);
+/* One more level that moves. False when memory runs out. */
+bool mxd_route_add_level(mxd_route *route, const mxd_automation *level);
 /* To be called when a mix has all its routes: delays what comes too early for it, and adds its operation. */
 mxd_result mxd_graph_close_mix(mxd_graph *graph, uint32_t mix);
 /* Frees what it owns. */

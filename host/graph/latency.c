@@ -28,11 +28,6 @@ static uint32_t own_latency(const mxd_strip *strip)
     return mxd_inserts_latency(strip->inserts, strip->num_inserts, strip->num_source_channels);
 }
 
-static const mxd_hearing *hearing_of(const mxd_session *session, const mxd_routing *routing, uint32_t strip)
-{
-    return strip < session->num_tracks ? &routing->tracks[strip] : &routing->buses[strip - session->num_tracks];
-}
-
 static void raise(uint32_t *value, uint32_t to)
 {
     if (*value < to)
@@ -55,7 +50,7 @@ static void go_forwards(const mxd_session *session, const mxd_routing *routing, 
                         mxd_latencies *l)
 {
     const mxd_strip *strip = mxd_session_strip(session, index);
-    const mxd_hearing *hearing = hearing_of(session, routing, index);
+    const mxd_hearing *hearing = mxd_routing_hearing(routing, index);
     for (uint32_t i = 0; i < strip->num_inserts; i++) {
         uint32_t before = mxd_inserts_latency(strip->inserts, i, strip->num_source_channels);
         const mxd_side_chain *key = key_of(&strip->inserts[i]);
@@ -77,7 +72,7 @@ static void go_backwards(const mxd_session *session, const mxd_routing *routing,
                          const mxd_latencies *l, uint32_t *latest)
 {
     const mxd_strip *strip = mxd_session_strip(session, index);
-    const mxd_hearing *hearing = hearing_of(session, routing, index);
+    const mxd_hearing *hearing = mxd_routing_hearing(routing, index);
     for (uint32_t i = 0; i < strip->num_sends; i++)
         if (hearing->sends[i])
             lower(&latest[index], l->start[session->num_tracks + strip->sends[i].bus]);
@@ -107,7 +102,7 @@ bool mxd_latencies_init(const mxd_session *session, const mxd_routing *routing, 
     }
     for (uint32_t i = 0; i < count; i++) {
         latest[i] = UINT32_MAX;
-        if (hearing_of(session, routing, routing->order[i])->heard)
+        if (mxd_routing_hearing(routing, routing->order[i])->heard)
             go_forwards(session, routing, routing->order[i], &scene, l);
     }
     for (uint32_t i = 0; i < num_deliverables; i++)
@@ -115,7 +110,7 @@ bool mxd_latencies_init(const mxd_session *session, const mxd_routing *routing, 
     for (uint32_t i = 0; i < num_deliverables; i++)
         lower(&scene_latest, l->total - deliverable_latency(&session->deliverables[deliverables[i]]));
     for (uint32_t i = 0; i < count; i++)
-        if (hearing_of(session, routing, i)->heard)
+        if (mxd_routing_hearing(routing, i)->heard)
             go_backwards(session, routing, i, scene_latest, l, latest);
     for (uint32_t i = 0; i < session->num_tracks; i++) {
         uint32_t own = l->end[i] - l->start[i];

@@ -17,6 +17,50 @@ void mxd_insert_values(const mxd_insert *insert, uint64_t frame, bool before, do
         values[insert->automation[i].value] = mxd_automation_value(&insert->automation[i], frame, before);
 }
 
+void mxd_insert_bounds(const mxd_insert *insert, uint32_t value, double *lowest, double *highest)
+{
+    *lowest = *highest = ((const double *)insert->params)[value];
+    for (uint32_t i = 0; i < insert->num_automation; i++) {
+        const mxd_automation *automation = &insert->automation[i];
+        if (automation->value != value)
+            continue;
+        *lowest = *highest = automation->points[0].value;
+        for (uint32_t p = 0; p < automation->num_points; p++) {
+            const double at = automation->points[p].value;
+            double ends[3] = {at, at, at};
+            if (automation->segments && p + 1 < automation->num_points &&
+                automation->segments[p].curve == MXD_CURVE_BEZIER) {
+                ends[1] = at + automation->segments[p].out_value;
+                ends[2] = automation->points[p + 1].value + automation->segments[p].in_value;
+            }
+            for (int e = 0; e < 3; e++) {
+                *lowest = ends[e] < *lowest ? ends[e] : *lowest;
+                *highest = ends[e] > *highest ? ends[e] : *highest;
+            }
+        }
+    }
+}
+
+uint64_t mxd_insert_tail_frames(const mxd_insert *insert, uint32_t num_inputs)
+{
+    double rest[MXD_MAX_INSERT_VALUES];
+    const size_t bytes = insert->effect->num_values * sizeof *rest;
+    if (insert->num_automation == 0)
+        return insert->effect->tail_frames(insert->params, num_inputs);
+    uint64_t longest = 0;
+    memcpy(rest, insert->params, bytes);
+    for (uint32_t i = 0; i < insert->num_automation; i++)
+        for (uint32_t p = 0; p < insert->automation[i].num_points; p++) {
+            double values[MXD_MAX_INSERT_VALUES];
+            mxd_insert_values(insert, insert->automation[i].points[p].frame, false, values);
+            memcpy(insert->params, values, bytes);
+            const uint64_t tail = insert->effect->tail_frames(insert->params, num_inputs);
+            memcpy(insert->params, rest, bytes);
+            longest = tail > longest ? tail : longest;
+        }
+    return longest;
+}
+
 bool mxd_row_moves(const mxd_row_operation *row)
 {
     return row->num_values > 0 && !row->values;

@@ -66,6 +66,11 @@ static mxd_result copy_route(mxd_graph *graph, uint32_t from, uint32_t index, ui
     memcpy(fixed, route->fixed, graph->mixes[to].num_lanes * sizeof *fixed);
     *copy = *route;
     copy->fixed = fixed;
+    copy->levels = NULL;
+    copy->num_levels = 0;
+    for (uint32_t i = 0; i < route->num_levels; i++)
+        if (!mxd_route_add_level(copy, route->levels[i]))
+            return MXD_ERROR_MEMORY;
     return MXD_OK;
 }
 

@@ -271,6 +271,72 @@ static mxd_result add_convolve(mxd_backend *backend, const mxd_convolve_row *row
     return result;
 }
 
+/* Whole rows, each on one member. Hands the members theirs. */
+static mxd_result deal_rows(mxd_group *group, mxd_group_step *step, mxd_kernel_id kernel, const mxd_kernel_row *rows)
+{
+    mxd_kernel_row *own = calloc(step->num_rows, sizeof *own);
+    if (!own)
+        return out_of_memory(group, "an insert was made");
+    mxd_result result = MXD_OK;
+    for (uint32_t m = 0; m < group->num_members && result == MXD_OK; m++) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < step->num_rows; i++)
+            if (step->pieces[i].member == m) {
+                step->pieces[i].row = count;
+                own[count++] = rows[i];
+            }
+        if (count > 0)
+            result = mxd_backend_add_rows(group->members[m].backend, kernel, own, count, &step->numbers[m]);
+        if (result != MXD_OK)
+            blame(group, m, result);
+    }
+    free(own);
+    return result;
+}
+
+static mxd_result add_rows(mxd_backend *backend, mxd_kernel_id kernel, const mxd_kernel_row *rows, uint32_t num_rows,
+                           uint32_t *number)
+{
+    mxd_group *group = (mxd_group *)backend;
+    uint64_t num_inputs = 0, num_lanes = 0;
+    for (uint32_t i = 0; i < num_rows; i++) {
+        num_inputs += rows[i].num_inputs;
+        num_lanes += (uint64_t)rows[i].num_inputs + rows[i].num_outputs;
+    }
+    mxd_group_step *step = next_step(group);
+    if (!step)
+        return out_of_memory(group, "an insert was made");
+    step->num_rows = num_rows;
+    step->first_pieces = calloc((size_t)num_rows + 1, sizeof *step->first_pieces);
+    step->pieces = calloc(num_rows, sizeof *step->pieces);
+    step->lanes = calloc(num_lanes, sizeof *step->lanes);
+    if (!step->first_pieces || !step->pieces || !step->lanes) {
+        finish_step(step);
+        return out_of_memory(group, "an insert was made");
+    }
+    uint32_t lane = 0;
+    for (uint32_t i = 0; i < num_rows; i++) {
+        step->first_pieces[i] = i;
+        step->pieces[i] = (mxd_group_piece){.member = mxd_group_place_row(&group->places, kernel, &rows[i]),
+                                            .first_input = lane, .num_inputs = rows[i].num_inputs,
+                                            .first_output = lane + rows[i].num_inputs,
+                                            .num_outputs = rows[i].num_outputs};
+        for (uint32_t j = 0; j < rows[i].num_inputs; j++)
+            step->lanes[lane++] = rows[i].inputs[j];
+        for (uint32_t j = 0; j < rows[i].num_outputs; j++)
+            step->lanes[lane++] = rows[i].outputs[j];
+    }
+    step->first_pieces[num_rows] = num_rows;
+    mxd_result result = deal_rows(group, step, kernel, rows);
+    if (result != MXD_OK) {
+        finish_step(step);
+        return result;
+    }
+    group->num_row_inputs += num_inputs;
+    *number = group->num_steps++;
+    return MXD_OK;
+}
+
 static mxd_result add_mix(mxd_backend *backend, const mxd_mix_limits *limits, uint32_t *number)
 {
     mxd_group *group = (mxd_group *)backend;
@@ -600,17 +666,6 @@ static mxd_result make_members(mxd_group *group, mxd_backend_creator *member, co
             all->download_copies = info->download_copies;
     }
     return MXD_OK;
-}
-
-/* Not built yet. */
-static mxd_result add_rows(mxd_backend *backend, mxd_kernel_id kernel, const mxd_kernel_row *rows, uint32_t num_rows,
-                           uint32_t *step)
-{
-    (void)rows;
-    (void)num_rows;
-    (void)step;
-    return mxd_fail(backend->problems, MXD_ERROR_DEVICE, NULL, "the kernel %s is not built yet for %s",
-                    mxd_kernel_get(kernel)->name, backend->info.kind);
 }
 
 mxd_result mxd_backend_group_create(mxd_backend_creator *member, const mxd_backend_params *params,

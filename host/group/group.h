@@ -33,6 +33,8 @@ void mxd_group_places_finish(mxd_group_places *places);
 uint32_t mxd_group_place_eq(mxd_group_places *places, const mxd_eq_row *row);
 /* The member of each of the row's inputs: members[num_inputs]. All the same, but for large matrices. */
 void mxd_group_place_convolve(mxd_group_places *places, const mxd_convolve_row *row, uint32_t *members);
+/* The member of a row of a kernel of host/kernels. */
+uint32_t mxd_group_place_row(mxd_group_places *places, mxd_kernel_id kernel, const mxd_kernel_row *row);
 /* After the last step: every lane gets a home. */
 void mxd_group_place_rest(mxd_group_places *places);
 
@@ -51,7 +53,7 @@ typedef struct mxd_group_piece {
 typedef struct mxd_group_step {
     bool is_mix;
     uint32_t numbers[MXD_MAX_GROUP]; /* the members' numbers of the step; NONE where they have no row of it */
-    /* eq and convolve: */
+    /* All others: */
     uint32_t num_rows;
     uint32_t *first_pieces;          /* [row], and the end: a row's pieces */
     mxd_group_piece *pieces;
@@ -105,6 +107,7 @@ typedef struct mxd_group_member {
     uint32_t *rows;
     bool *restart;
     bool *rests;
+    const double **values;   /* [as rows] */
     mxd_mix_output *outputs;
     mxd_mix_edge *edges;
     mxd_gain_point *points;

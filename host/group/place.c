@@ -15,6 +15,7 @@
  */
 #define TRANSFORM_COST 12.0
 #define FRAMES_A_SECTION 8192.0
+#define FLOPS_A_SECTION 12.0
 
 /* From so many inputs for each member on, a row is split by its inputs. */
 #define SPLIT_INPUTS 4u
@@ -119,6 +120,23 @@ void mxd_group_place_convolve(mxd_group_places *places, const mxd_convolve_row *
     }
     for (uint32_t i = 0; i < row->num_outputs; i++)
         claim(places, row->outputs[i], member);
+}
+
+uint32_t mxd_group_place_row(mxd_group_places *places, mxd_kernel_id kernel, const mxd_kernel_row *row)
+{
+    const mxd_kernel_shape shape = {row->settings, row->num_inputs, row->num_outputs};
+    double cost = mxd_kernel_get(kernel)->flops(&shape) / FLOPS_A_SECTION;
+    uint32_t owner = MXD_GROUP_NONE;
+    for (uint32_t i = 0; i < row->num_inputs && owner == MXD_GROUP_NONE; i++)
+        owner = places->owners[row->inputs[i]];
+    uint32_t member = choose(places, owner, cost);
+    places->loads[member] += cost;
+    for (uint32_t i = 0; i < row->num_inputs; i++)
+        if (places->owners[row->inputs[i]] == MXD_GROUP_NONE)
+            claim(places, row->inputs[i], member);
+    for (uint32_t i = 0; i < row->num_outputs; i++)
+        claim(places, row->outputs[i], member);
+    return member;
 }
 
 void mxd_group_place_rest(mxd_group_places *places)

@@ -4,7 +4,8 @@
  * member, or on several whose lanes add up to it, which a mix leaves behind
  * wherever its inputs lie on several. A mix takes such sums as they are, for it
  * is linear: each member adds up its own edges, of its own lanes. Only what goes
- * through an equaliser or a convolver, or to the caller, has to be one lane.
+ * through an equaliser, a convolver or another insert, or to the caller, has to
+ * be one lane.
  *
  * A lane that has to cross is downloaded at the end of a phase, summed over the
  * members on the host, and uploaded at the beginning of a later phase. In a
@@ -52,12 +53,13 @@ mxd_result mxd_group_plan_prepare(mxd_group *group)
         member->rows = calloc(rows, sizeof *member->rows);
         member->restart = calloc(rows, sizeof *member->restart);
         member->rests = calloc(group->num_row_inputs + 1, sizeof *member->rests);
+        member->values = calloc(rows, sizeof *member->values);
         member->uploads = calloc(most_uploads(group), sizeof *member->uploads);
         member->wanted = calloc(num_lanes, sizeof *member->wanted);
         member->wanted_by = calloc(num_lanes, sizeof *member->wanted_by);
         member->touched = calloc(num_lanes, sizeof *member->touched);
         good &= member->parts && member->runs && member->mixes && member->rows && member->restart && member->rests &&
-                member->uploads && member->wanted && member->wanted_by && member->touched;
+                member->values && member->uploads && member->wanted && member->wanted_by && member->touched;
     }
     group->lanes = calloc(num_lanes, sizeof *group->lanes);
     group->sums = calloc(group->num_row_inputs + 1, sizeof *group->sums);
@@ -76,6 +78,7 @@ void mxd_group_plan_finish(mxd_group *group)
         free(member->rows);
         free(member->restart);
         free(member->rests);
+        free(member->values);
         free(member->outputs);
         free(member->edges);
         free(member->points);
@@ -101,7 +104,7 @@ uint64_t mxd_group_plan_memory(const mxd_group *group)
     uint64_t num_lanes = group->base.params.num_lanes;
     uint64_t each = (group->num_row_inputs + group->download_capacity) * sizeof *member->downloads +
                     most_uploads(group) * sizeof *member->uploads +
-                    most_rows(group) * (sizeof *member->rows + sizeof *member->restart) +
+                    most_rows(group) * (sizeof *member->rows + sizeof *member->restart + sizeof *member->values) +
                     group->num_row_inputs * sizeof *member->rests +
                     num_lanes * (sizeof *member->wanted + sizeof *member->wanted_by + sizeof *member->touched);
     /* Of a mix the members' shares come to about the whole. */
@@ -345,7 +348,7 @@ static void write_lane(mxd_group *group, uint32_t member, uint32_t lane)
     group->lanes[lane].holders |= 1u << member;
 }
 
-/* ---- Equalisers and convolvers ------------------------------------------- */
+/* ---- Rows ------------------------------------------- */
 
 /* Where a row's inputs are told to rest: one behind the other, of the rows that run. */
 static const bool *next_rests(const mxd_group_step *step, uint32_t row, const bool *rests)
@@ -410,6 +413,7 @@ static bool plan_rows(mxd_group *group, mxd_group_slot *slot, const mxd_group_st
         for (uint32_t p = step->first_pieces[row]; p < step->first_pieces[row + 1]; p++) {
             mxd_group_member *member = &group->members[step->pieces[p].member];
             member->restart[member->num_rows] = run->restart && run->restart[i];
+            member->values[member->num_rows] = run->values ? run->values[i] : NULL;
             member->rows[member->num_rows++] = step->pieces[p].row;
             list_rests(group, step, &step->pieces[p], rests);
         }
@@ -424,6 +428,7 @@ static bool plan_rows(mxd_group *group, mxd_group_slot *slot, const mxd_group_st
                 .rows = member->rows + first_rows[i],
                 .restart = run->restart ? member->restart + first_rows[i] : NULL,
                 .rests = run->rests ? member->rests + first_rests[i] : NULL,
+                .values = run->values ? member->values + first_rows[i] : NULL,
                 .num_rows = member->num_rows - first_rows[i],
             };
     }

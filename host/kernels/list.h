@@ -4,6 +4,11 @@
 
 #define MXD_KERNELS(X) \
     X(SHIFT, shift) \
+    X(DYNAMICS, dynamics) \
+    X(FILTER, filter) \
+    X(DELAY, delay) \
+    X(MODULATE, modulate) \
+    X(PHASER, phaser) \
     X(REVERB, reverb)
 
 #endif

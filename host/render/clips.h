@@ -1,7 +1,8 @@
 /*
- * The clips of one track as lanes: opens each clip's file when its time comes,
- * closes it when it is over, applies gain and fades, and sums overlaps. Memory
- * does not grow with the session's length or the number of clips.
+ * The clips of one track as lanes: opens each clip's file when its time comes
+ * (clip_source.h), closes it when it is over, applies its gain (clip_gain.h),
+ * and sums overlaps. Memory does not grow with the session's length or the
+ * number of clips.
  */
 #ifndef MXD_RENDER_CLIPS_H
 #define MXD_RENDER_CLIPS_H
@@ -12,11 +13,11 @@
 typedef struct mxd_clip_player mxd_clip_player;
 
 /*
- * track must outlive the player. sample_rate is the session's. Free with
- * mxd_clip_player_destroy.
+ * track must outlive the player. sample_rate is the session's. All clips play delay_frames later than they say; the
+ * times of all calls count so. Free with mxd_clip_player_destroy.
  */
-mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, mxd_problems *problems,
-                                  mxd_clip_player **player);
+mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, uint64_t delay_frames,
+                                  mxd_problems *problems, mxd_clip_player **player);
 /* Accepts NULL. */
 void mxd_clip_player_destroy(mxd_clip_player *player);
 
@@ -32,8 +33,9 @@ bool mxd_clip_player_sounds(mxd_clip_player *player, uint64_t first_frame, uint6
  * track feeds every channel. Where nothing sounds, silence is written. The
  * result does not depend on how the reads are cut, to the bit; a first read in
  * the middle of a clip, or a gap of more than 65536 frames within one, differs
- * by float rounding where the file is resampled. After an error the player can
- * only be destroyed.
+ * by float rounding where the file is resampled or plays at another speed. A
+ * stretched clip is worked through from its beginning wherever reading begins,
+ * and is the same to the bit. After an error the player can only be destroyed.
  */
 mxd_result mxd_clip_player_read(mxd_clip_player *player, uint64_t first_frame, uint32_t num_frames,
                                 float *const *lanes);
@@ -41,17 +43,11 @@ mxd_result mxd_clip_player_read(mxd_clip_player *player, uint64_t first_frame, u
 /*
  * mxd_clip_player_read as uploads: describes lanes[0..num_source_channels) but for their .lane. room has
  * num_source_channels * lane_frames floats, lane_frames >= num_frames; the lanes' frames lie there, as the file has
- * them where exactly one clip sounds, from plain PCM or float32 at the session's rate, without a fade, and its file's
- * frames take no more bytes than the lanes; else decoded. Unpacking to float and applying the gain in double gives the
+ * them where exactly one clip sounds, from plain PCM or float32 at the session's rate, as it is but for its gain and its
+ * choice of channels, and its file's frames take no more bytes than the lanes; else decoded. Unpacking to float and applying the gain in double gives the
  * decoded lane to the bit; unpacking to double is nearer to the truth by one or two roundings to float.
  */
 mxd_result mxd_clip_player_fetch(mxd_clip_player *player, uint64_t first_frame, uint32_t num_frames, float *room,
                                  uint32_t lane_frames, mxd_upload *lanes);
-
-/*
- * Gain of a rising fade at position i / num_frames: 0 at 0 and below, 1 at 1 and above; session.h has the curves. A
- * fade-out is the same with the frames left: num_frames at its start, 1 at the clip's last frame.
- */
-double mxd_fade_gain(mxd_fade_curve curve, double position);
 
 #endif

@@ -40,23 +40,6 @@ typedef enum mxd_non_finite {
     MXD_NON_FINITE_ZERO   /* it becomes 0 */
 } mxd_non_finite;
 
-/* One span of one audio file on a track. */
-typedef struct mxd_clip {
-    char *file;               /* path as it can be opened from the current folder */
-    uint64_t start_frame;     /* on the session's time line */
-    uint64_t offset_frames;   /* into the file, at the session's rate */
-    uint64_t num_frames;      /* at the session's rate, resolved: never past the file's end */
-    double gain_db;
-    int channel;              /* this channel of the file alone; -1 = all */
-    mxd_fade fade_in;
-    mxd_fade fade_out;
-    mxd_non_finite non_finite;
-    uint32_t file_rate;       /* of the file, Hz */
-    uint32_t file_channels;   /* of the file */
-    uint64_t file_frames;     /* of the file, at its own rate */
-    mxd_origin origin;
-} mxd_clip;
-
 /* Which span between the insert chain and the output a send taps. */
 typedef enum mxd_tap { MXD_TAP_POST_FADER, MXD_TAP_PRE_FADER } mxd_tap;
 
@@ -64,6 +47,9 @@ typedef struct mxd_send {
     uint32_t bus;             /* index into mxd_session.buses */
     double gain_db;
     mxd_tap tap;
+    bool mute;
+    bool has_pan;             /* the session says where; else it is centred */
+    double pan;               /* -1 left .. 1 right, in a bus of two channels, by the laws of a strip's */
     mxd_origin origin;
 } mxd_send;
 
@@ -112,6 +98,44 @@ typedef struct mxd_automation {
     uint32_t num_points;      /* >= 1 */
     mxd_origin origin;
 } mxd_automation;
+
+/*
+ * A span that is played again and again until the clip is over. At each seam the span's last crossfade_frames pass
+ * into what lies before the span in the direction of play, so that the span still repeats as often as it is long.
+ */
+typedef struct mxd_loop {
+    bool on;
+    uint64_t crossfade_frames;    /* on the time line */
+    mxd_fade_curve curve;
+} mxd_loop;
+
+/* One span of one audio file on a track, and how it is played. */
+typedef struct mxd_clip {
+    char *file;               /* path as it can be opened from the current folder */
+    uint64_t start_frame;     /* on the session's time line */
+    uint64_t offset_frames;   /* of the span into the file, at the session's rate */
+    uint64_t span_frames;     /* at the session's rate, before speed and stretch; never past the file's end */
+    uint64_t num_frames;      /* that it sounds, on the time line */
+    double gain_db;           /* -HUGE_VAL: also where it is muted */
+    uint32_t *channels;       /* of the file, in the order in which the clip gives them; NULL = all in theirs */
+    uint32_t num_channels;    /* of that list */
+    bool mono_sum;            /* one channel: the average of these */
+    bool inverted;            /* polarity */
+    bool reverse;             /* the span backwards */
+    mxd_loop loop;
+    double speed;             /* varispeed; 0 and 1 = as it is. Never together with stretch and pitch */
+    double stretch;           /* how many times as long, at the same pitch; 0 and 1 = as it is */
+    double pitch_semitones;   /* at the same length */
+    bool preserve_formants;
+    mxd_automation envelope;  /* its own gain, in dB; frames count from its beginning on the time line; may be empty */
+    mxd_fade fade_in;         /* on the time line, too */
+    mxd_fade fade_out;
+    mxd_non_finite non_finite;
+    uint32_t file_rate;       /* of the file, Hz */
+    uint32_t file_channels;   /* of the file */
+    uint64_t file_frames;     /* of the file, at its own rate */
+    mxd_origin origin;
+} mxd_clip;
 
 #define MXD_NO_STRIP UINT32_MAX
 
@@ -166,6 +190,11 @@ typedef struct mxd_strip {
     double fader_db;
     bool mute;
     bool solo;
+    bool solo_safe;               /* no solo elsewhere closes it */
+    bool inverted;                /* polarity, in front of the inserts */
+    int64_t delay_frames;         /* in front of the inserts; below 0: earlier, of tracks only */
+    uint32_t *groups;             /* that it belongs to by name: indices into the session's */
+    uint32_t num_groups;
     mxd_send *sends;
     uint32_t num_sends;
     mxd_automation *automation;
@@ -184,6 +213,18 @@ typedef struct mxd_track {
 typedef struct mxd_bus {
     mxd_strip strip;
 } mxd_bus;
+
+/* A fader group: its level and mute act on its members' faders, its solo solos them. No signal goes through it. */
+typedef struct mxd_fader_group {
+    char *name;
+    double fader_db;
+    bool mute;
+    bool solo;
+    mxd_automation *automation;   /* of the fader */
+    uint32_t num_automation;
+    int group;                    /* the group that its members belong to as well; below 0: none */
+    mxd_origin origin;
+} mxd_fader_group;
 
 typedef enum mxd_file_format { MXD_FORMAT_WAV, MXD_FORMAT_RF64, MXD_FORMAT_FLAC } mxd_file_format;
 typedef enum mxd_channel_order { MXD_ORDER_LAYOUT, MXD_ORDER_WAVE } mxd_channel_order;
@@ -207,6 +248,13 @@ typedef struct mxd_tempo_point {
     double beats;                 /* from frame 0 to here; set by mxd_tempo_accumulate */
 } mxd_tempo_point;
 
+/* A named time. */
+typedef struct mxd_marker {
+    char *name;
+    uint64_t frame;
+    mxd_origin origin;
+} mxd_marker;
+
 struct mxd_session {
     char *file;                   /* the session file, as given */
     char *folder;                 /* its folder, "." where it has none */
@@ -215,13 +263,23 @@ struct mxd_session {
     uint64_t num_frames;          /* length_s; 0 = until the last tail has rung out */
     mxd_tempo_point *tempo;       /* ascending in time (tempo.h) */
     uint32_t num_tempo_points;    /* 0 = 120 beats a minute */
+    mxd_marker *markers;
+    uint32_t num_markers;
     mxd_track *tracks;
     uint32_t num_tracks;
     mxd_bus *buses;
     uint32_t num_buses;
+    mxd_fader_group *groups;
+    uint32_t num_groups;
     mxd_deliverable *deliverables;
     uint32_t num_deliverables;
 };
+
+/* The channels that a clip gives to its track. */
+uint32_t mxd_clip_num_channels(const mxd_clip *clip);
+/* Whether Rubber Band plays it: only at session rates up to MXD_STRETCH_MAX_RATE. */
+bool mxd_clip_is_stretched(const mxd_clip *clip);
+#define MXD_STRETCH_MAX_RATE 192000u /* Hz; the library's own bound */
 
 /* Tracks and buses as one list: tracks first. */
 uint32_t mxd_session_num_strips(const mxd_session *session);
@@ -229,6 +287,9 @@ const mxd_strip *mxd_session_strip(const mxd_session *session, uint32_t index);
 
 /* Where an origin of the session lies, for messages. */
 mxd_place mxd_session_place(const mxd_session *session, const mxd_origin *origin);
+
+/* A frame of a track's clips on the session's time line: moved by its delay; 0 = before the session or at its begin. */
+uint64_t mxd_track_frame(const mxd_track *track, uint64_t frame);
 
 /*
  * Checks what no single value can tell: routing (bus loops are named in full),

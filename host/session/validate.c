@@ -4,6 +4,7 @@
  * over, so that no mistake is told twice.
  */
 #include "../effects/effect.h"
+#include "groups.h"
 #include "inputs.h"
 #include "loops.h"
 
@@ -123,12 +124,38 @@ static void check_automation(validator *v, const mxd_strip *strip)
     }
 }
 
+static bool pans_send(const mxd_strip *strip, uint32_t send)
+{
+    for (uint32_t i = 0; i < strip->num_automation; i++)
+        if (strip->automation[i].parameter == MXD_PARAMETER_SEND_PAN && strip->automation[i].send == send &&
+            strip->automation[i].num_points > 0)
+            return true;
+    return strip->sends[send].has_pan;
+}
+
+/* A send is placed between two channels only. */
+static void check_send(validator *v, const mxd_strip *strip, uint32_t index)
+{
+    const mxd_send *send = &strip->sends[index];
+    check_feed(v, strip, &send->origin, (int)send->bus, "is sent to");
+    if (send->bus >= v->session->num_buses || !pans_send(strip, index))
+        return;
+    const mxd_strip *bus = &v->session->buses[send->bus].strip;
+    uint32_t to = bus->num_source_channels, from = strip->num_channels;
+    if (to == 0 || from == 0 || (to == 2 && from <= 2))
+        return;
+    const mxd_place place = mxd_session_place(v->session, &send->origin);
+    v->result = mxd_fail(v->problems, MXD_ERROR_INVALID, &place,
+                         "the send has a pan, which places 1 or 2 channels in a bus of 2; \"%.80s\" has %u and the bus "
+                         "\"%.80s\" %u", strip->name, from, bus->name, to);
+}
+
 static void check_strip(validator *v, const mxd_strip *strip)
 {
     if (strip->output >= 0)
         check_feed(v, strip, &strip->origin, strip->output, "goes to");
     for (uint32_t i = 0; i < strip->num_sends; i++)
-        check_feed(v, strip, &strip->sends[i].origin, (int)strip->sends[i].bus, "is sent to");
+        check_send(v, strip, i);
     check_place(v, strip);
     check_automation(v, strip);
 }
@@ -286,8 +313,9 @@ mxd_result mxd_session_validate(mxd_session *session, mxd_problems *problems)
     validator v = {.session = session, .problems = problems, .result = MXD_OK};
     mxd_result names = mxd_session_check_names(session, problems);
     mxd_result loops = mxd_session_check_loops(session, problems);
-    if (names != MXD_OK || loops != MXD_OK)
-        v.result = names == MXD_OK ? loops : names;
+    mxd_result groups = mxd_session_check_groups(session, problems);
+    if (names != MXD_OK || loops != MXD_OK || groups != MXD_OK)
+        v.result = names != MXD_OK ? names : loops != MXD_OK ? loops : groups;
     /* All widths first: a strip is held against the bus that it feeds. */
     for (uint32_t i = 0; i < session->num_tracks; i++)
         set_width(&v, &session->tracks[i].strip);
