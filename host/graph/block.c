@@ -448,6 +448,7 @@ static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, 
     }
     num_points = add_point(a, route, block, begin, false, num_outputs, num_points);
     uint64_t frame = next_bend(route, begin);
+    /* No further bend is UINT64_MAX, and would come soon after a beginning before frame 0. */
     for (; frame != UINT64_MAX && frame - block->first < block->num_frames; frame = next_bend(route, frame)) {
         if (jumps)
             num_points = add_point(a, route, block, frame, true, num_outputs, num_points);
