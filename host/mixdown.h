@@ -44,7 +44,8 @@ typedef enum mxd_result {
     MXD_ERROR_UNSUPPORTED,   /* known by name, but not built yet */
     MXD_ERROR_DEVICE,        /* no such device, or it was lost */
     MXD_ERROR_DEVICE_MEMORY, /* the device's memory ran out */
-    MXD_ERROR_CANCELLED      /* the caller's is_cancelled said so */
+    MXD_ERROR_CANCELLED,     /* the caller's is_cancelled said so */
+    MXD_ERROR_PLUGIN         /* a plug-in crashed, hung, ended its process, or wrote what is no number */
 } mxd_result;
 
 /* ---- Problems: what is wrong, and where -------------------------------- */

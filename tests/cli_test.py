@@ -604,6 +604,17 @@ class Cli(unittest.TestCase):
         self.assertEqual(done.returncode, 0)
         self.assertIn("clipped", done.stderr)
 
+    def test_plugin_that_crashes(self):
+        plugins = os.path.join(os.path.dirname(os.path.abspath(MIXDOWN)), "tests", "lv2")
+        insert = {"type": "lv2", "uri": "urn:mixdown:test:crash"}
+        bad = session(tracks=[{"name": "A", "clips": [{"file": "tone.wav", "gain_db": 20}], "inserts": [insert]}])
+        done = self.render(bad, env={**os.environ, "LV2_PATH": plugins})
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.stdout, "")
+        for words in ("session.json", "/tracks/0/inserts/0", "Test crash", "crashed", "frames from 0"):
+            self.assertIn(words, done.stderr)
+        self.assert_nothing_written()
+
     def test_standard_output_that_is_full(self):
         path = self.write(session())
         for command in (["render", path, "--backend", "cpu"], ["check", path, "--backend", "cpu"], ["devices"]):

@@ -26,14 +26,17 @@ static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
     uint32_t output_lanes = mxd_graph_output_lanes(plan->graph);
     uint64_t lanes = (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes +
                      (uint64_t)plan->num_output_slots * output_lanes;
+    lanes += 2 * (uint64_t)plan->graph->num_hosted_lanes; /* here, and where a plug-in's process sees them */
     /*
      * A device's staging grows with the first blocks: every upload and download of a block, wherever it is staged, and
      * a quarter more. Of several devices each uploads its own sources, and may download a share of every output.
      */
     if (plan->kind == MXD_BACKEND_VULKAN) {
         const mxd_backend_info *info = plan->backend ? mxd_backend_get_info(plan->backend) : NULL;
-        uint64_t uploads = (uint64_t)plan->graph->num_source_lanes * (info ? info->upload_copies : 1);
-        uint64_t downloads = (uint64_t)output_lanes * plan->num_devices * (info ? info->download_copies : 1);
+        uint64_t uploads =
+            (uint64_t)(plan->graph->num_source_lanes + plan->graph->num_hosted_lanes) * (info ? info->upload_copies : 1);
+        uint64_t downloads = ((uint64_t)output_lanes * plan->num_devices + plan->graph->num_hosted_lanes) *
+                             (info ? info->download_copies : 1);
         lanes += plan->blocks_in_flight * (uploads + downloads) * 5 / 4;
     }
     uint64_t bytes = lanes * block_frames * sizeof(float), arrays = mxd_graph_array_bytes(plan->graph, block_frames);
@@ -303,6 +306,10 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
                                   &plan->graph);
     }
     free(chosen);
+    if (result == MXD_OK && plan->num_devices > 1 && plan->graph->num_hosted > 0)
+        result = mxd_fail(problems, MXD_ERROR_UNSUPPORTED, NULL,
+                          "inserts that run on the host (lv2, pitch) are not built yet for several devices that share "
+                          "the tracks: name one device");
     if (result == MXD_OK)
         result = fit_backend(plan, options, device);
     mxd_vulkan_drivers_release(drivers);
