@@ -567,6 +567,11 @@ class Cli(unittest.TestCase):
         self.assert_nothing_written()
 
     def test_range_outside_the_session(self):
+        marked = session(markers=[{"name": "Verse", "time_s": 0.25}])
+        done = self.render(marked, "--from", "Vrese")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("there is no marker \"Vrese\"; did you mean \"Verse\"?", done.stderr)
+        self.assert_nothing_written()
         done = self.render(session(), "--from", "5")
         self.assertIn(done.returncode, (1, 3))
         self.assertIn("1.000 s", done.stderr)

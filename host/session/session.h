@@ -248,6 +248,13 @@ typedef struct mxd_tempo_point {
     double beats;                 /* from frame 0 to here; set by mxd_tempo_accumulate */
 } mxd_tempo_point;
 
+/* A named time. */
+typedef struct mxd_marker {
+    char *name;
+    uint64_t frame;
+    mxd_origin origin;
+} mxd_marker;
+
 struct mxd_session {
     char *file;                   /* the session file, as given */
     char *folder;                 /* its folder, "." where it has none */
@@ -256,6 +263,8 @@ struct mxd_session {
     uint64_t num_frames;          /* length_s; 0 = until the last tail has rung out */
     mxd_tempo_point *tempo;       /* ascending in time (tempo.h) */
     uint32_t num_tempo_points;    /* 0 = 120 beats a minute */
+    mxd_marker *markers;
+    uint32_t num_markers;
     mxd_track *tracks;
     uint32_t num_tracks;
     mxd_bus *buses;
