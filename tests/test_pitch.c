@@ -129,7 +129,10 @@ static void test_stays_in_place(void **state)
     }
 }
 
-/* The same engine in other pieces, on other addresses (its vectors round differently): what is dropped and waits is ours. */
+/*
+ * The same engine in other pieces: what is dropped and what waits is ours. On other addresses its vectors round
+ * differently, and its decisions follow; a frame too early or late would be 0.024.
+ */
 static void test_against_the_engine(void **state)
 {
     (void)state;
@@ -156,7 +159,7 @@ static void test_against_the_engine(void **state)
     for (uint32_t lane = 0; lane < 2; lane++)
         for (uint32_t i = 0; i < NUM_FRAMES; i++) {
             const double expected = i < latency ? 0.0 : (double)shifted[lane][i - latency + drop];
-            if (!(fabs((double)output[lane][i] - expected) <= 1e-4))
+            if (!(fabs((double)output[lane][i] - expected) <= 5e-3))
                 fail_msg("lane %u, frame %u: %.9g, the engine gives %.9g", lane, i, (double)output[lane][i], expected);
         }
     rubberband_delete(engine);
