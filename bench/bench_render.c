@@ -8,7 +8,7 @@
  * same.
  *
  *     bench_render [--backend cpu|vulkan|reference] [--against cpu|vulkan|reference] [--device N]
- *                  [--case scene|rooms|static|sparse]... [--tracks N]... [--seconds S] [--runs N] [--threads N]
+ *                  [--case scene|rooms|static|sparse|mix]... [--tracks N]... [--seconds S] [--runs N] [--threads N]
  *                  [--check S] [--shared FOLDER] [--json FILE]
  */
 #include "commit.h"
@@ -359,7 +359,7 @@ int main(int argc, char **argv)
             fprintf(stderr, "bench_render: %s %s?\n", argv[i], argv[i + 1]);
     if (!good) {
         fputs("usage: bench_render [--backend cpu|vulkan|reference] [--against cpu|vulkan|reference] [--device N] "
-              "[--case scene|rooms|static|sparse]... [--tracks N]... [--seconds S] [--runs N] [--threads N] "
+              "[--case scene|rooms|static|sparse|mix]... [--tracks N]... [--seconds S] [--runs N] [--threads N] "
               "[--check S] [--shared FOLDER] [--json FILE]\n", stderr);
         return 2;
     }

@@ -14,7 +14,7 @@
 #define PIECE 4096u
 #define SPARSE_PARTS 5 /* one of them sounds */
 
-const char *const bench_case_names[BENCH_NUM_CASES] = {"scene", "rooms", "static", "sparse"};
+const char *const bench_case_names[BENCH_NUM_CASES] = {"scene", "rooms", "static", "sparse", "mix"};
 
 /* Noise at -18 dBFS that falls by 60 dB in decay_s (0 = not at all): no silence, no denormals, the full bandwidth. */
 static bool write_noise(const char *path, int channels, double seconds, double decay_s, uint32_t seed)
@@ -76,6 +76,9 @@ static void write_inserts(FILE *f, bench_case which, uint32_t track)
             "{ \"type\": \"high-shelf\", \"frequency_hz\": 9000, \"gain_db\": 2 } ] }", 200 + 13 * (track % 100));
     if (which == BENCH_ROOMS)
         fprintf(f, ", { \"type\": \"convolver\", \"impulse_response\": \"room%u.wav\" }", track);
+    if (which == BENCH_ROOMS || which == BENCH_MIX)
+        fprintf(f, ", { \"type\": \"compressor\", \"threshold_db\": -24, \"ratio\": 3, \"attack_ms\": %u, "
+                "\"release_ms\": 120, \"makeup_db\": 2 }", 5 + track % 20);
     fputs(" ], ", f);
 }
 
@@ -85,14 +88,24 @@ static void write_place(FILE *f, bench_case which, uint32_t track, double second
         fprintf(f, "\"sends\": [ { \"to\": \"R%u\", \"gain_db\": -12 } ], \"place\": { \"object\": { \"positions\": [ "
                 "{ \"time_s\": 0, \"azimuth_deg\": %d }, { \"time_s\": %g, \"azimuth_deg\": %d, \"elevation_deg\": 40 } ] } }",
                 track % 2, (int)(track * 37 % 360) - 180, seconds, (int)(track * 91 % 360) - 180);
+    else if (which == BENCH_MIX)
+        fprintf(f, "\"sends\": [ { \"to\": \"R0\", \"gain_db\": -12 }, { \"to\": \"R1\", \"gain_db\": -15 } ], "
+                "\"place\": { \"pan\": %g }", (double)(track % 21) / 10.0 - 1.0);
     else if (which == BENCH_ROOMS)
         fputs("\"place\": { \"bed\": \"0+2+0\" }", f);
     else
         fprintf(f, "\"place\": { \"pan\": %g }", (double)(track % 21) / 10.0 - 1.0);
 }
 
-static void write_buses(FILE *f)
+/* Two convolution reverbs; of the mix, a reverb and an echo. */
+static void write_buses(FILE *f, bench_case which)
 {
+    if (which == BENCH_MIX) {
+        fputs("\"buses\": [\n{ \"name\": \"R0\", \"channels\": 2, \"inserts\": [ { \"type\": \"reverb\", \"decay_s\": 2 } ] },\n"
+              "{ \"name\": \"R1\", \"channels\": 2, \"inserts\": [ { \"type\": \"delay\", \"time_s\": 0.375, \"feedback\": 0.4, "
+              "\"mix\": 1 } ] } ], ", f);
+        return;
+    }
     fputs("\"buses\": [\n", f);
     for (int i = 0; i < 2; i++)
         fprintf(f, "{ \"name\": \"R%d\", \"channels\": 2, \"inserts\": [ { \"type\": \"convolver\", \"impulse_response\": "
@@ -113,9 +126,10 @@ bool bench_write_session(const char *folder, bench_case which, uint32_t num_trac
         write_place(f, which, i, seconds);
         fputs(i + 1 < num_tracks ? " },\n" : " } ],\n", f);
     }
-    if (which == BENCH_SCENE)
-        write_buses(f);
-    fputs("\"deliverables\": [ { \"file\": \"out.wav\", \"layout\": \"7.1.4\", \"bit_depth\": 24 } ] }\n", f);
+    if (which == BENCH_SCENE || which == BENCH_MIX)
+        write_buses(f, which);
+    fprintf(f, "\"deliverables\": [ { \"file\": \"out.wav\", \"layout\": \"%s\", \"bit_depth\": 24 } ] }\n",
+            which == BENCH_MIX ? "stereo" : "7.1.4");
     return fclose(f) == 0;
 }
 
