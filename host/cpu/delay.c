@@ -28,11 +28,13 @@ typedef int64_t vec_mask __attribute__((vector_size(VEC_BYTES), may_alias));
 typedef int32_t vec_mask __attribute__((vector_size(VEC_BYTES), may_alias));
 #endif
 
-/* One voice over a segment. */
+/* One voice over a segment; where it is still, the first frame is all frames. */
 typedef struct voice {
     bool still;
-    uint32_t whole[CHUNK]; /* where still: the first alone */
-    real part[CHUNK];
+    uint32_t whole[MXD_VALUE_GRID];
+    real part[MXD_VALUE_GRID];
+    real sine[MXD_VALUE_GRID];           /* sin(pi part) / pi */
+    real inverse_square[MXD_VALUE_GRID]; /* 1 / H^2 of the window */
 } voice;
 
 typedef struct delay {
@@ -66,6 +68,15 @@ static ramp ramp_of(const cpu_row *row, uint32_t value, uint32_t frame)
 
 /* ---- Taps ---------------------------------------------------------------- */
 
+/* What the weights of frame j need besides the part. */
+static inline void prepare_weights(voice *v, uint32_t j)
+{
+    const real part = v->part[j], frames = (real)(int32_t)v->whole[j] + part;
+    const real h = frames * (real)0.75 < HALF ? frames * (real)0.75 : HALF;
+    v->sine[j] = sin_pi(part < (real)0.5 ? part : 1 - part) * (real)0.31830988618379067154;
+    v->inverse_square[j] = 1 / (h * h);
+}
+
 /* The delays of a voice at the frames of a segment, which begins on the grid. */
 static void place_voice(const cpu_row *row, uint32_t value, uint32_t first, uint32_t count, voice *v)
 {
@@ -76,8 +87,10 @@ static void place_voice(const cpu_row *row, uint32_t value, uint32_t first, uint
     v->still = !row->moves || (change == 0 && bend0 == 0 && bend1 == 0);
     v->whole[0] = (uint32_t)from[MXD_DELAY_WHOLE];
     v->part[0] = from[MXD_DELAY_PART];
-    if (v->still)
+    if (v->still) {
+        prepare_weights(v, 0);
         return;
+    }
     const int32_t base = (int32_t)from[MXD_DELAY_WHOLE];
     const real part = from[MXD_DELAY_PART];
     for (uint32_t j = 0; j < count; j++) {
@@ -90,13 +103,8 @@ static void place_voice(const cpu_row *row, uint32_t value, uint32_t first, uint
         v->whole[j] = (uint32_t)(base + whole + up);
         v->part[j] = up ? 0 : rest;
     }
-}
-
-/* 1 / H^2 of the window for a delay. */
-static real inverse_square_half(real frames)
-{
-    const real h = frames * (real)0.75 < HALF ? frames * (real)0.75 : HALF;
-    return 1 / (h * h);
+    for (uint32_t j = 0; j < count; j++)
+        prepare_weights(v, j);
 }
 
 /* How many frames from one on read nothing that is written at that one or later. */
@@ -107,33 +115,34 @@ static uint32_t reach_of(real frames)
 }
 
 /*
- * The weights of the taps for a part of a frame; times[k] is HALF - k, so that
+ * The weights of the taps at frame j; times[k] is HALF - k, so that
  * the tap stands at t = HALF - k - part from the point that is read, and
  * sin(pi t) = -(-1)^k sin(pi part). The part is not 0.
  */
-static inline void weigh(real part, real inverse_square, vec weights[NUM_VECS])
+static inline void weigh(const voice *v, uint32_t j, vec weights[NUM_VECS])
 {
     static const real times[TAPS] __attribute__((aligned(ALIGNMENT))) = {
         16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1,
         0, -1, -2, -3, -4, -5, -6, -7, -8, -9, -10, -11, -12, -13, -14, -15};
     static const real signs[TAPS] __attribute__((aligned(ALIGNMENT))) = {
         -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1};
-    const real sine = sin_pi(part < (real)0.5 ? part : 1 - part) * (real)0.31830988618379067154;
     for (int i = 0; i < NUM_VECS; i++) {
-        const vec t = *(const vec *)(times + i * VEC_WIDTH) - part;
-        vec v = 1 - t * t * inverse_square;
-        v = (vec)((vec_mask)v & (vec_mask)(v > 0));
-        v = v * v;
-        weights[i] = *(const vec *)(signs + i * VEC_WIDTH) * sine / t * (v * v * v);
+        const vec t = *(const vec *)(times + i * VEC_WIDTH) - v->part[j];
+        vec w = 1 - t * t * v->inverse_square[j];
+        w = (vec)((vec_mask)w & (vec_mask)(w > 0));
+        w = w * w;
+        weights[i] = *(const vec *)(signs + i * VEC_WIDTH) * v->sine[j] / t * (w * w * w);
     }
 }
 
 static inline real sum_of(vec v)
 {
-    real sum = 0;
-    for (int i = 0; i < VEC_WIDTH; i++)
-        sum += v[i];
-    return sum;
+    real parts[VEC_WIDTH];
+    memcpy(parts, &v, sizeof v);
+    for (int width = VEC_WIDTH / 2; width > 0; width /= 2) /* in pairs, not one after the other */
+        for (int i = 0; i < width; i++)
+            parts[i] += parts[i + width];
+    return parts[0];
 }
 
 /* Where the taps of a frame begin in the ring: HALF frames before the whole delay. */
@@ -149,7 +158,7 @@ static void add_still(const delay *d, const real *ring, const voice *v, uint32_t
     real *weight = (real *)weights;
     const bool is_whole = v->part[0] == 0;
     if (!is_whole)
-        weigh(v->part[0], inverse_square_half((real)v->whole[0] + v->part[0]), weights);
+        weigh(v, 0, weights);
     for (uint32_t done = 0; done < count;) {
         const uint32_t start = window_of(d, first + done, v->whole[0]);
         const uint32_t piece = count - done < d->length - start ? count - done : d->length - start;
@@ -177,14 +186,13 @@ static void add_moving(const delay *d, const real *ring, const voice *v, uint32_
 {
     for (uint32_t j = 0; j < count; j++) {
         const uint32_t whole = v->whole[offset + j];
-        const real part = v->part[offset + j];
         const real *window = ring + window_of(d, first + j, whole);
-        if (part == 0) {
+        if (v->part[offset + j] == 0) {
             heard[j] += window[HALF];
             continue;
         }
         vec weights[NUM_VECS], sum = {0};
-        weigh(part, inverse_square_half((real)whole + part), weights);
+        weigh(v, offset + j, weights);
         for (int i = 0; i < NUM_VECS; i++)
             sum += weights[i] * *(const loose_vec *)(window + i * VEC_WIDTH);
         heard[j] += sum_of(sum);
