@@ -288,7 +288,7 @@ WRONG = [
     (TRACK + ("inserts", 0, "bands", 0, "slope_db_per_octave"), 18), (BAND + ("ratio",), 2), (BAND + ("scope",), "centre"),
     (LINEAR + ("fir_length",), 1024), (LINEAR + ("fir_length",), 61), (LINEAR + ("phase",), 1),
     (LINEAR + ("bands", 0, "threshold_db"), -20), (LINEAR + ("side_chain",), {"from": "Panned"}),
-    (DYNAMIC + ("ratio",), 0.5), (DYNAMIC + ("direction",), "left"), (DYNAMIC + ("type",), "tilt"),
+    (DYNAMIC + ("ratio",), 0.5), (DYNAMIC + ("direction",), "left"),
     (DYNAMIC + ("threshold_db",), 25), (DYNAMIC + ("attack_ms",), 0), (DYNAMIC + ("release_ms",), 0),
     (DYNAMIC + ("knee_db",), 49), (DYNAMIC + ("range_db",), 61),
     (TRACK + ("inserts", 1, "impulse_response"), ...), (TRACK + ("inserts", 1, "impulse_response"), 3),
