@@ -12,7 +12,6 @@
 #include <string.h>
 
 static const mxd_planned_key planned_session_keys[] = {
-    {"markers", "markers"},
     {"album", "mastering of an album"},
     {"programme", "ADM programmes"},
     {"screen", "a reproduction screen"},
@@ -352,6 +351,7 @@ static void load_root(mxd_loader *loader, mxd_reader *root)
         mxd_reader_fail(root, "length_s", "\"length_s\" must be longer than 0; leave it out to last until the last "
                                           "tail has rung out");
     mxd_load_tempo(loader, root);
+    mxd_load_markers(loader, root);
     load_bus_names(loader, root);
     mxd_load_group_names(loader, root);
     load_tracks(loader, root);

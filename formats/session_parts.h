@@ -102,6 +102,8 @@ void mxd_load_groups(mxd_loader *loader, mxd_reader *root);
 void mxd_load_membership(mxd_loader *loader, mxd_reader *reader, mxd_strip *strip);
 /* "tempo", if it is there: before all that may speak of beats. */
 void mxd_load_tempo(mxd_loader *loader, mxd_reader *root);
+/* "markers", if they are there. */
+void mxd_load_markers(mxd_loader *loader, mxd_reader *root);
 /* "clips" and "channels": the source of a track. */
 void mxd_load_clips(mxd_loader *loader, mxd_reader *reader, mxd_track *track);
 /* One clip; gives the number of its channels, 0 = unknown. */

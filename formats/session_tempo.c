@@ -4,6 +4,8 @@
 #include "../host/session/tempo.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Slower than one beat a minute or faster than 1000 is a slip of the pen. */
 #define MIN_BPM 1.0
@@ -91,4 +93,60 @@ bool mxd_read_note_value(mxd_reader *reader, const char *key, mxd_need need, dou
     mxd_reader_fail(reader, key, "\"%s\" must be a note value such as \"1/4\", \"1/8T\" (triplet) or \"1/8.\" (dotted), "
                                  "with a denominator of 1, 2, 4 and so on to 128; not \"%.80s\"", key, text);
     return false;
+}
+
+/* ---- Markers ------------------------------------------------------------- */
+
+static int compare_markers(const void *a, const void *b)
+{
+    const mxd_marker *x = *(const mxd_marker *const *)a, *y = *(const mxd_marker *const *)b;
+    int order = strcmp(x->name, y->name);
+    return order != 0 ? order : (x > y) - (x < y); /* of one array */
+}
+
+static void check_marker_names(mxd_loader *loader)
+{
+    const mxd_session *session = loader->session;
+    const mxd_marker **sorted = mxd_loader_alloc(loader, session->num_markers, sizeof *sorted);
+    for (uint32_t i = 0; sorted && i < session->num_markers; i++)
+        sorted[i] = &session->markers[i];
+    if (sorted)
+        qsort(sorted, session->num_markers, sizeof *sorted, compare_markers);
+    for (uint32_t i = 1, first = 0; sorted && i < session->num_markers; i++) {
+        if (strcmp(sorted[i]->name, sorted[first]->name) != 0) {
+            first = i;
+            continue;
+        }
+        const mxd_place place = mxd_session_place(session, &sorted[i]->origin);
+        mxd_fail(loader->problems, MXD_ERROR_INVALID, &place,
+                 "the name \"%.80s\" is taken already (line %u): markers need names of their own", sorted[i]->name,
+                 sorted[first]->origin.line);
+    }
+    free(sorted);
+}
+
+void mxd_load_markers(mxd_loader *loader, mxd_reader *root)
+{
+    mxd_session *session = loader->session;
+    mxd_reader *array = mxd_read_array(root, "markers", MXD_OPTIONAL);
+    if (!array)
+        return;
+    size_t count = mxd_reader_length(array);
+    session->markers = mxd_loader_alloc(loader, count, sizeof *session->markers);
+    for (size_t i = 0; session->markers && i < count; i++) {
+        mxd_reader *reader = mxd_item_object(array, i);
+        if (!reader)
+            continue;
+        mxd_marker marker = {0};
+        const char *name = NULL;
+        bool good = mxd_read_name(reader, "name", MXD_REQUIRED, &name);
+        good = mxd_read_time(reader, "time_s", MXD_REQUIRED, session->sample_rate, &marker.frame) && good;
+        if (good && (marker.name = mxd_loader_copy(loader, name))) {
+            mxd_loader_origin(loader, reader, &marker.origin);
+            session->markers[session->num_markers++] = marker;
+        }
+        mxd_reader_close(reader);
+    }
+    mxd_reader_close(array);
+    check_marker_names(loader);
 }

@@ -44,7 +44,8 @@ typedef enum mxd_result {
     MXD_ERROR_UNSUPPORTED,   /* known by name, but not built yet */
     MXD_ERROR_DEVICE,        /* no such device, or it was lost */
     MXD_ERROR_DEVICE_MEMORY, /* the device's memory ran out */
-    MXD_ERROR_CANCELLED      /* the caller's is_cancelled said so */
+    MXD_ERROR_CANCELLED,     /* the caller's is_cancelled said so */
+    MXD_ERROR_PLUGIN         /* a plug-in crashed, hung, ended its process, or wrote what is no number */
 } mxd_result;
 
 /* ---- Problems: what is wrong, and where -------------------------------- */
@@ -119,6 +120,8 @@ typedef struct mxd_render_options {
     const char *output_dir;     /* put output files here instead of beside the session; NULL = no */
     double from_s;              /* first second rendered */
     double to_s;                /* end, in seconds; <= 0 = the session's end */
+    const char *from_marker;    /* name of a marker of the session, instead of from_s; NULL = none */
+    const char *to_marker;      /* likewise */
     const char *const *only;    /* deliverables to render: layout, file or its last part; NULL = all */
     size_t num_only;
     /* Write what each track and bus gives each deliverable too; the process's limit of open files is raised for it. */

@@ -61,25 +61,20 @@ float lagrange(uint tap, float a)
     return a * b * c * d * e * (1.0 / 120.0);
 }
 
-// By how many frames a line is longer than it is at rest.
-float offset_of(uint line, float sine, float cosine)
-{
-    const float cosines[8] = float[8](1.0, 0.70710678, 0.0, -0.70710678, -1.0, -0.70710678, 0.0, 0.70710678);
-    uint eighths = line / 2;
-    return sine * cosines[eighths] + cosine * cosines[(eighths + 6) % 8];
-}
-
-// What a line gives at frame t of the chunk; sine, cosine: at the chunk's beginning and end.
-float read_line(uint line, uint t, vec2 sine, vec2 cosine)
+// What a line gives at frame t of the chunk at a frame of the block.
+float read_line(uint line, uint t, uint frame)
 {
     uint frames = row_setting(MXD_REVERB_LENGTH + line);
-    if (line % 2 == 0 || (sine == vec2(0.0) && cosine == vec2(0.0)))
+    if (line % 2 == 0)
         return row_state(line_slot(line, position + t - frames));
-    float from = offset_of(line, sine.x, cosine.x), to = offset_of(line, sine.y, cosine.y), whole = floor(from);
+    // Where values move there is a point at the chunk's end.
+    uint value = line / 2;
+    float whole = row_held(MXD_REVERB_WHOLE + value, frame), part = row_held(MXD_REVERB_PART + value, frame);
+    float next = row_held(MXD_REVERB_WHOLE + value, frame + CHUNK) - whole + row_held(MXD_REVERB_PART + value, frame + CHUNK);
     uint first = position + t - frames - uint(int(whole)) + 2;
     float sum = 0.0;
     for (uint j = 0; j < MXD_REVERB_TAPS; j++) {
-        float weight = lagrange(j, from - whole + 2.0), last = lagrange(j, to - whole + 2.0);
+        float weight = lagrange(j, part + 2.0), last = lagrange(j, next + 2.0);
         weight += (last - weight) * (float(t) * (1.0 / CHUNK));
         sum += weight * row_state(line_slot(line, first - j));
     }
@@ -150,16 +145,13 @@ void hand_over()
 
 void run_chunk(uint frame, uint num_frames)
 {
-    uint next = frame + CHUNK; // where values move there is a point at the chunk's end
-    vec2 sine = vec2(row_held(MXD_REVERB_SINE, frame), row_held(MXD_REVERB_SINE, next));
-    vec2 cosine = vec2(row_held(MXD_REVERB_COSINE, frame), row_held(MXD_REVERB_COSINE, next));
     float c = row_held(MXD_REVERB_DIFFUSION, frame);
     for (uint i = mxd_invocation; i < row.num_inputs * CHUNK; i += gl_WorkGroupSize.x)
         if (i % CHUNK < num_frames)
             diffused[i / CHUNK][i % CHUNK] = diffuse(i / CHUNK, i % CHUNK, row_input(i / CHUNK, frame + i % CHUNK), c);
     for (uint i = mxd_invocation; i < LINES * CHUNK; i += gl_WorkGroupSize.x)
         if (i % CHUNK < num_frames)
-            tile[i / CHUNK][i % CHUNK] = read_line(i / CHUNK, i % CHUNK, sine, cosine);
+            tile[i / CHUNK][i % CHUNK] = read_line(i / CHUNK, i % CHUNK, frame);
     for (uint k = mxd_invocation; k < LINES; k += gl_WorkGroupSize.x) {
         design_shelf(k, 0, row_held(MXD_REVERB_LOW_G, frame), row_held(MXD_REVERB_LOW + k, frame), false);
         design_shelf(k, 6, row_held(MXD_REVERB_HIGH_G, frame), row_held(MXD_REVERB_HIGH + k, frame), true);
@@ -169,12 +161,12 @@ void run_chunk(uint frame, uint num_frames)
         absorb(k, num_frames, row_held(MXD_REVERB_GAIN + k, frame));
     barrier();
     for (uint i = mxd_invocation; i < LINES * CHUNK; i += gl_WorkGroupSize.x) {
-        uint k = i / CHUNK, t = i % CHUNK;
+        uint j = i / CHUNK, k = mxd_reverb_source(j), t = i % CHUNK;
         if (t >= num_frames)
             continue;
-        float u = mixed(k, t);
-        if (k < row.num_outputs)
-            row_output(k, frame + t, u);
+        float u = mixed(j, t);
+        if (j < row.num_outputs)
+            row_output(j, frame + t, u);
         for (uint channel = 0; channel < row.num_inputs; channel++)
             u += hadamard_entry(channel, k) * diffused[channel][t];
         row_set_state(line_slot(k, position + t), u);

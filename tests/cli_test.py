@@ -567,6 +567,11 @@ class Cli(unittest.TestCase):
         self.assert_nothing_written()
 
     def test_range_outside_the_session(self):
+        marked = session(markers=[{"name": "Verse", "time_s": 0.25}])
+        done = self.render(marked, "--from", "Vrese")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("there is no marker \"Vrese\"; did you mean \"Verse\"?", done.stderr)
+        self.assert_nothing_written()
         done = self.render(session(), "--from", "5")
         self.assertIn(done.returncode, (1, 3))
         self.assertIn("1.000 s", done.stderr)
@@ -598,6 +603,17 @@ class Cli(unittest.TestCase):
         done = self.render(loud)
         self.assertEqual(done.returncode, 0)
         self.assertIn("clipped", done.stderr)
+
+    def test_plugin_that_crashes(self):
+        plugins = os.path.join(os.path.dirname(os.path.abspath(MIXDOWN)), "tests", "lv2")
+        insert = {"type": "lv2", "uri": "urn:mixdown:test:crash"}
+        bad = session(tracks=[{"name": "A", "clips": [{"file": "tone.wav", "gain_db": 20}], "inserts": [insert]}])
+        done = self.render(bad, env={**os.environ, "LV2_PATH": plugins})
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.stdout, "")
+        for words in ("session.json", "/tracks/0/inserts/0", "Test crash", "crashed", "frames from 0"):
+            self.assertIn(words, done.stderr)
+        self.assert_nothing_written()
 
     def test_standard_output_that_is_full(self):
         path = self.write(session())

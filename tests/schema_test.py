@@ -53,6 +53,11 @@ def full():
         {"type": "trim", "gain_db": -3, "channels_db": [0, -0.5]},
         {"type": "polarity", "channels": [1]}, {"type": "width", "width": 0.5, "below_hz": 120},
         {"type": "rotate", "angle_deg": -20}, {"type": "dc-block", "frequency_hz": 10}]
+    reverbs = [
+        {"type": "reverb", "decay_s": 1.5, "low_decay": 1.2, "low_hz": 200, "high_decay": 0.4, "high_hz": 5000, "size": 0.8,
+         "predelay_ms": 12, "diffusion": 0.7, "modulation_ms": 0.1, "modulation_hz": 1, "wet_db": -3, "dry_db": None,
+         "outputs": 2},
+        {"type": "reverb", "layout": "stereo"}]
     key = {"side_chain": {"from": "Panned", "tap": "pre-fader"}, "key_listen": False, "key_filter": [
         {"type": "high-pass", "enabled": True, "frequency_hz": 80, "q": 0.7, "slope_db_per_octave": 12},
         {"type": "bell", "frequency_hz": 3000.5, "gain_db": -2.5, "q": 1}]}
@@ -86,7 +91,13 @@ def full():
         {"type": "tremolo", "note": "1/16"},
         {"type": "auto-pan", "rate_hz": 0.2, "depth": 0.7, "shape": "square", "phase_deg": -90},
         {"type": "auto-pan", "note": "1/4.."}]
-    for insert in [eq, room, response] + utilities + dynamics + delays:
+    linear = {"type": "eq", "phase": "linear", "fir_length": 1023, "bands": [
+        {"type": "bell", "frequency_hz": 300, "gain_db": 3, "scope": "side"}]}
+    dynamic = {"type": "eq", "phase": "minimum", "side_chain": {"from": "Panned"}, "bands": [
+        {"type": "low-shelf", "frequency_hz": 300, "threshold_db": -20, "ratio": 3, "attack_ms": 5, "release_ms": 50,
+         "knee_db": 3, "range_db": 12, "direction": "up", "scope": "mid"}],
+         "automation": [{"parameter": "bands[0].threshold_db", "points": [[0, -20], [1, -30]]}]}
+    for insert in [eq, room, response, linear, dynamic] + utilities + dynamics + delays + reverbs:
         insert.setdefault("bypass", False)
         insert.setdefault("automation", [])
     return {
@@ -95,6 +106,7 @@ def full():
         "title": "Everything",
         "sample_rate": 48000,
         "length_s": 2.5,
+        "markers": [{"name": "Verse", "time_s": 0.5}],
         "tempo": [[0, 90], [1, 120.5, "linear"], [2, 60, "hold"]],
         "tracks": [
             {"name": "Still", "channels": 2,
@@ -106,7 +118,7 @@ def full():
                         "loop": {"length_s": 0.5, "crossfade_s": 0.05, "curve": "linear"}},
                        {"file": "stereo.wav", "fade_in": {"length_s": 0}, "channels": [1, 0], "speed": 2},
                        {"file": "stereo.wav", "stretch": 0.5, "pitch_semitones": -3.5, "preserve_formants": True}],
-             "inserts": [eq, response], "fader_db": -4, "mute": False, "solo": True, "solo_safe": True,
+             "inserts": [eq, response, linear, dynamic], "fader_db": -4, "mute": False, "solo": True, "solo_safe": True,
              "polarity": True, "delay_ms": -12.5, "groups": ["Band", "All"],
              "sends": [{"to": "Hall", "gain_db": -12, "tap": "pre-fader", "mute": False, "pan": -0.5}, {"to": "Drums"}],
              "automation": [
@@ -123,7 +135,7 @@ def full():
             {"name": "Panned", "clips": [{"file": "mono.wav"}], "output": "Drums", "group": "Band", "place": {"pan": -0.3},
              "automation": [{"parameter": "pan", "points": [[0, -1], [1, 1]]}]}],
         "buses": [
-            {"name": "Drums", "channels": 2, "inserts": utilities + dynamics + delays, "fader_db": None, "mute": True, "solo": False,
+            {"name": "Drums", "channels": 2, "inserts": utilities + dynamics + delays + reverbs, "fader_db": None, "mute": True, "solo": False,
              "solo_safe": False, "polarity": False, "delay_ms": 3, "groups": [],
              "sends": [{"to": "Hall"}], "automation": [{"parameter": "fader_db", "points": [[0, 0]]}],
              "output": "Hall", "place": {"pan": 0}},
@@ -194,6 +206,14 @@ UTILITY = ("buses", 0, "inserts")
 def delay(index, key):
     """The path of a key of the inserts behind the utilities and dynamics."""
     return UTILITY + (12 + index, key)
+
+
+def reverb(index, key):
+    """The same of the inserts behind the delays."""
+    return delay(12 + index, key)
+
+
+LINEAR, DYNAMIC = ("tracks", 0, "inserts", 2), ("tracks", 0, "inserts", 3, "bands", 0)
 # Each is wrong by itself, and the loader must place it at (or right above) the path that is changed.
 WRONG = [
     (("mixdown",), ...), (("mixdown",), 2), (("mixdown",), "1"), (("title",), 3), (("sample_rate",), 7999),
@@ -202,7 +222,8 @@ WRONG = [
     (("tracks", 1), 5), (("buses",), {}), (("buses",), None), (("deliverables",), []), (("deliverables",), ...),
     (("tempo",), 0.5), (("tempo",), "120"), (("tempo",), []),
     (("tempo", 0), 90), (("tempo", 0), [0]), (("tempo", 0), [-1, 90]), (("tempo", 0), [0, 1001]),
-    (("tempo", 1), [1, 120, "ramp"]), (("tempo", 1), [1, 120, "linear", 0]), (("markers",), []), (("$schema",), 1),
+    (("tempo", 1), [1, 120, "ramp"]), (("tempo", 1), [1, 120, "linear", 0]), (("markers",), {}), (("markers", 0), "A"), (("markers", 0, "name"), ""),
+    (("markers", 0, "time_s"), ...), (("markers", 0, "time_s"), -1), (("$schema",), 1),
     (TRACK + ("name",), ""), (TRACK + ("name",), "a\nb"), (TRACK + ("name",), ...), (TRACK + ("name",), 1),
     (TRACK + ("channels",), 0), (TRACK + ("channels",), 65), (TRACK + ("channels",), 1.5), (TRACK + ("clips",), ...),
     (TRACK + ("clips",), None), (TRACK + ("fader_db",), 49), (TRACK + ("fader_db",), -145), (TRACK + ("fader_db",), "0"),
@@ -252,7 +273,12 @@ WRONG = [
     (BAND + ("gain_db",), ...), (BAND + ("q",), 0), (BAND + ("slope_db_per_octave",), 12), (BAND + ("enabled",), 1),
     (TRACK + ("inserts", 0, "bands", 0), {"type": "low-pass", "frequency_hz": 80, "q": 1, "slope_db_per_octave": 24}),
     (TRACK + ("inserts", 0, "bands", 0, "gain_db"), 1),
-    (TRACK + ("inserts", 0, "bands", 0, "slope_db_per_octave"), 18), (BAND + ("threshold_db",), -20),
+    (TRACK + ("inserts", 0, "bands", 0, "slope_db_per_octave"), 18), (BAND + ("ratio",), 2), (BAND + ("scope",), "centre"),
+    (LINEAR + ("fir_length",), 1024), (LINEAR + ("fir_length",), 61), (LINEAR + ("phase",), 1),
+    (LINEAR + ("bands", 0, "threshold_db"), -20), (LINEAR + ("side_chain",), {"from": "Panned"}),
+    (DYNAMIC + ("ratio",), 0.5), (DYNAMIC + ("direction",), "left"), (DYNAMIC + ("type",), "tilt"),
+    (DYNAMIC + ("threshold_db",), 25), (DYNAMIC + ("attack_ms",), 0), (DYNAMIC + ("release_ms",), 0),
+    (DYNAMIC + ("knee_db",), 49), (DYNAMIC + ("range_db",), 61),
     (TRACK + ("inserts", 1, "impulse_response"), ...), (TRACK + ("inserts", 1, "impulse_response"), 3),
     (TRACK + ("inserts", 1, "matrix"), []), (TRACK + ("inserts", 1, "matrix"), [[0.5]]), (TRACK + ("inserts", 1, "matrix"), [[-1]]),
     (TRACK + ("inserts", 1, "length_s"), 31), (TRACK + ("inserts", 1, "wet_db"), None),
@@ -283,6 +309,9 @@ WRONG = [
     (delay(6, "stages"), 1), (delay(6, "frequency_hz"), 10), (delay(6, "depth_octaves"), 6),
     (delay(8, "shape"), "round"), (delay(8, "depth"), 1.1), (delay(8, "rate_hz"), 51), (delay(10, "phase_deg"), 361),
     (delay(10, "stereo_phase_deg"), 0),
+    (reverb(0, "decay_s"), 0.05), (reverb(0, "high_decay"), 1.1), (reverb(0, "size"), 5),
+    (reverb(0, "outputs"), 0), (reverb(0, "layout"), "stereo"), (reverb(1, "layout"), 2),
+    (reverb(0, "automation"), [{"parameter": "decay_s", "points": []}]),
     (("deliverables", 0, "file"), ...), (("deliverables", 0, "file"), "x.mp3"), (("deliverables", 0, "file"), "x"),
     (("deliverables", 0, "layout"), ...), (("deliverables", 0, "layout"), "ambisonics"), (("deliverables", 0, "bit_depth"), 20),
     (("deliverables", 0, "format"), "adm"), (("deliverables", 0, "channel_order"), "film"),

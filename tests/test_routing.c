@@ -112,6 +112,26 @@ static void check_solo(fixture *f, const char *kick, const char *snare, const ch
                  voice, value, wanted);
 }
 
+/* What an insert listens to goes on feeding it while something else is soloed, unheard, through buses too. */
+static void test_solo_keeps_side_chains(void **state)
+{
+    fixture *f = *state;
+    static const char *const keys[] = {"", ", \"mute\": true"};
+    double values[2];
+    for (int i = 0; i < 2; i++) {
+        char json[2048];
+        snprintf(json, sizeof json, HEAD "\"tracks\": [ { \"name\": \"T\", " ONES ", \"fader_db\": -20, \"solo\": true, \"inserts\": [ "
+                 "{ \"type\": \"compressor\", \"threshold_db\": -20, \"ratio\": 2, \"knee_db\": 0, \"side_chain\": { \"from\": \"Key\" } } ] }, "
+                 "{ \"name\": \"K\", " ONES ", \"output\": \"Key\"%s } ], \"buses\": [ { \"name\": \"Key\", \"channels\": 1 } ], "
+                 STEREO_OUT, keys[i]);
+        fixture_audio audio = fixture_output(f, json, &on_cpu);
+        values[i] = audio.samples[2 * 40000] / CENTRE;
+        free(audio.samples);
+    }
+    assert_true(fabs(values[0] - db(-30)) < 1e-4); /* 20 dB over the threshold, halved */
+    assert_true(fabs(values[1] - db(-20)) < 1e-4);
+}
+
 #define SOLO ", \"solo\": true"
 #define SAFE ", \"solo_safe\": true"
 #define MUTE ", \"mute\": true"
@@ -226,6 +246,25 @@ static void test_bus_delay(void **state)
     fixture_audio audio = fixture_output(f, HEAD INTO_BUS(", \"delay_ms\": 500") ", " STEREO_OUT, &small);
     assert_int_equal(audio.frames, 72000);
     free(audio.samples);
+}
+
+/* Begun in the middle, a render has what delays, groups and curves hold at that moment. */
+static void test_begun_in_the_middle(void **state)
+{
+    fixture *f = *state;
+    const char *json = HEAD "\"groups\": [ { \"name\": \"A\", \"automation\": [ { \"parameter\": \"fader_db\", \"curve\": \"bezier\", "
+        "\"points\": [ [0.2, 0], [0.9, -30] ] } ] } ], \"tracks\": [ { \"name\": \"T\", " NOISE ", \"delay_ms\": 70, \"group\": \"A\", "
+        "\"output\": \"B\" } ], \"buses\": [ { \"name\": \"B\", \"channels\": 1, \"delay_ms\": 300, \"polarity\": true } ], " STEREO_OUT;
+    mxd_render_options late = on_cpu;
+    late.block_frames = 1024;
+    late.from_s = 0.6123;
+    fixture_audio whole = fixture_output(f, json, &on_cpu), part = fixture_output(f, json, &late);
+    uint64_t from = (uint64_t)llround(0.6123 * 48000);
+    assert_int_equal(part.frames + from, whole.frames);
+    for (uint64_t i = 0; i < part.frames; i++)
+        assert_true(fabsf(part.samples[2 * i] - whole.samples[2 * (from + i)]) <= 1e-6f);
+    free(whole.samples);
+    free(part.samples);
 }
 
 /* ---- Sends --------------------------------------------------------------- */
@@ -354,13 +393,42 @@ static void test_mistakes(void **state)
     }
 }
 
+static void test_groups_too_deep(void **state)
+{
+    fixture *f = *state;
+    for (int depth = 64; depth <= 65; depth++) {
+        char json[8192];
+        size_t length = 0;
+        append(json, sizeof json, &length, HEAD TRACK(", \"group\": \"G0\"") "\"groups\": [ ");
+        for (int i = 0; i < depth - 1; i++)
+            append(json, sizeof json, &length, "{ \"name\": \"G%d\", \"fader_db\": -0.1, \"group\": \"G%d\" }, ", i, i + 1);
+        append(json, sizeof json, &length, "{ \"name\": \"G%d\" } ], " STEREO_OUT, depth - 1);
+        if (depth == 64) {
+            fixture_audio audio = fixture_output(f, json, &on_cpu);
+            assert_sample(&audio, 0, 24000, db(-6.3) * CENTRE);
+            free(audio.samples);
+        } else {
+            mxd_problems *problems = mxd_problems_create();
+            mxd_session *session = NULL;
+            mark marks[10] = {{0, 0}};
+            assert_int_equal(marked_load(f, json, marks, problems, &session), MXD_ERROR_INVALID);
+            assert_int_equal(mxd_problems_count(problems), 1);
+            assert_string_equal(mxd_problems_get(problems, 0)->path, "/groups/0");
+            assert_string_equal(mxd_problems_get(problems, 0)->text, "groups belong to each other more than 64 deep");
+            mxd_problems_destroy(problems);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_group_levels),       cmocka_unit_test(test_group_automation),
         cmocka_unit_test(test_group_mute_and_solo), cmocka_unit_test(test_solo),
+        cmocka_unit_test(test_solo_keeps_side_chains), cmocka_unit_test(test_groups_too_deep),
         cmocka_unit_test(test_polarity),           cmocka_unit_test(test_track_delay),
         cmocka_unit_test(test_delay_moves_the_end), cmocka_unit_test(test_bus_delay),
+        cmocka_unit_test(test_begun_in_the_middle),
         cmocka_unit_test(test_send_pan_and_mute),  cmocka_unit_test(test_deep_tree),
         cmocka_unit_test(test_mistakes),
     };

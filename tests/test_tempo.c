@@ -1,4 +1,4 @@
-/* The tempo map against its definition by numbers, its inverse, and what a session file may say of it. */
+/* The time line: tempo map against its definition by numbers, its inverse; note values; markers. */
 #include "marked_session.h"
 #include "render_fixture.h"
 
@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -158,6 +159,55 @@ static void test_session_tempo(void **state)
     mxd_problems_destroy(problems);
 }
 
+#define MARKERS "\"markers\": [{\"name\": \"Chorus\", \"time_s\": 0.5}, {\"name\": \"Verse 2\", \"time_s\": 0.75},\n" \
+                "{\"name\": \"Coda\", \"time_s\": 1e6}],\n"
+
+/* A render from one marker to another is the one from second to second. */
+static void test_markers(void **state)
+{
+    fixture *f = *state;
+    static const struct { mxd_render_options by_name, by_time; uint64_t frames; } cases[] = {
+        {{.from_marker = "Chorus", .to_marker = "Verse 2"}, {.from_s = 0.5, .to_s = 0.75}, 12000},
+        {{.from_marker = "Verse 2"}, {.from_s = 0.75}, 12000},
+        {{.from_s = 0.25, .to_marker = "Coda"}, {.from_s = 0.25}, 36000},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        mxd_render_options by_name = cases[i].by_name, by_time = cases[i].by_time;
+        by_name.backend = by_time.backend = MXD_BACKEND_CPU;
+        const char *json = HEAD MARKERS "\"tracks\": [{\"name\": \"T\", " NOISE "}],\n" STEREO_OUT;
+        fixture_audio a = fixture_output(f, json, &by_name), b = fixture_output(f, json, &by_time);
+        assert_int_equal(a.frames, cases[i].frames);
+        assert_true(fixture_difference(&a, &b) == 0.0);
+        free(a.samples);
+        free(b.samples);
+    }
+}
+
+static void test_unknown_markers(void **state)
+{
+    fixture *f = *state;
+    static const struct { const char *session; mxd_render_options options; const char *text; } cases[] = {
+        {HEAD MARKERS BODY, {.from_marker = "Chrous"}, "there is no marker \"Chrous\"; did you mean \"Chorus\"?"},
+        {HEAD MARKERS BODY, {.to_marker = "Bridge"}, "there is no marker \"Bridge\""},
+        {HEAD BODY, {.to_marker = "Bridge"}, "there is no marker \"Bridge\": the session has no \"markers\""},
+        {HEAD MARKERS BODY, {.from_marker = "Verse 2", .to_marker = "Chorus"},
+         "there is nothing between 0.750 s and 0.500 s: the session lasts 1.000 s"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        mxd_problems *problems = mxd_problems_create();
+        mxd_session *session = NULL;
+        mark marks[10] = {{0, 0}};
+        mxd_render_options options = cases[i].options;
+        options.backend = MXD_BACKEND_CPU;
+        assert_int_equal(marked_load(f, cases[i].session, marks, problems, &session), MXD_OK);
+        assert_int_not_equal(mxd_render(session, &options, problems, NULL), MXD_OK);
+        assert_int_equal(mxd_problems_count(problems), 1);
+        assert_string_equal(mxd_problems_get(problems, 0)->text, cases[i].text);
+        mxd_session_destroy(session);
+        mxd_problems_destroy(problems);
+    }
+}
+
 static void test_mistakes(void **state)
 {
     static const struct { const char *text; expected problems[4]; } cases[] = {
@@ -174,6 +224,11 @@ static void test_mistakes(void **state)
          {{1, "/tempo/0", "a tempo must be [time in seconds, beats a minute] or [time, beats, \"linear\"]"},
           {2, "/tempo/1", "this item must be an array, not a number"},
           {3, "/tempo/2/0", "this item must be a number, not a string"}}},
+        {HEAD "\"markers\": [{\"name\": \"A\", \"time_s\": 1}, @1{\"name\": \"A\", \"time_s\": 2}, @2{\"time_s\": 1},\n"
+              "{\"name\": \"B\", \"time_s\": @3-1}],\n" BODY,
+         {{1, "/markers/1", "the name \"A\" is taken already (line 1): markers need names of their own"},
+          {2, "/markers/2", "\"name\" is missing"},
+          {3, "/markers/3/time_s", "\"time_s\" is -1, but must be from 0 to 31622400"}}},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         mxd_problems *problems = mxd_problems_create();
@@ -194,7 +249,8 @@ int main(void)
         cmocka_unit_test(test_default),       cmocka_unit_test(test_map),
         cmocka_unit_test(test_beats_are_the_integral), cmocka_unit_test(test_inverse),
         cmocka_unit_test(test_note_values),   cmocka_unit_test(test_reader),
-        cmocka_unit_test(test_session_tempo), cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_session_tempo), cmocka_unit_test(test_markers),
+        cmocka_unit_test(test_unknown_markers), cmocka_unit_test(test_mistakes),
     };
     return cmocka_run_group_tests(tests, render_set_up, fixture_tear_down);
 }

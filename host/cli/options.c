@@ -22,8 +22,8 @@ static const option_help table[] = {
     {"threads", required_argument, "N", "processor threads (default: all)"},
     {"memory", required_argument, "SIZE", "bound on memory, such as 512M or 4G (default: half of the machine's); blocks follow from it"},
     {"block-size", required_argument, "FRAMES", "frames a block: a power of two, 1024 to 1048576"},
-    {"from", required_argument, "SECONDS", "begin here; tails of what came before are heard"},
-    {"to", required_argument, "SECONDS", "end here"},
+    {"from", required_argument, "TIME", "begin here, in seconds or at a marker; tails of what came before are heard"},
+    {"to", required_argument, "TIME", "end here, in seconds or at a marker"},
     {"only", required_argument, "NAME", "only this deliverable, by layout or file name; may be repeated"},
     {"output-dir", required_argument, "DIR", "write the files here instead of where the session says"},
     {"stems", no_argument, NULL, "write each track's and bus's part of every deliverable too, into FILE.stems/"},
@@ -165,6 +165,16 @@ static bool ends_in(const char *text, const char *ending)
 /* One year in seconds bounds every time on the command line. */
 #define MAX_SECONDS 31536000.0
 
+/* Seconds, or what is no number: a marker's name. The last one given counts. */
+static bool parse_time(const char *text, double min_s, double *seconds, const char **marker)
+{
+    char *end;
+    strtod(text, &end);
+    *seconds = 0.0;
+    *marker = end == text || *end ? text : NULL;
+    return *marker ? text[0] != '\0' : parse_number(text, min_s, MAX_SECONDS, seconds);
+}
+
 static bool set_option(const char *name, const char *argument, cli_options *options)
 {
     mxd_render_options *render = &options->render;
@@ -182,9 +192,9 @@ static bool set_option(const char *name, const char *argument, cli_options *opti
     else if (strcmp(name, "block-size") == 0)
         good = parse_block_size(argument, &render->block_frames);
     else if (strcmp(name, "from") == 0)
-        good = parse_number(argument, 0.0, MAX_SECONDS, &render->from_s);
+        good = parse_time(argument, 0.0, &render->from_s, &render->from_marker);
     else if (strcmp(name, "to") == 0)
-        good = parse_number(argument, 1e-6, MAX_SECONDS, &render->to_s);
+        good = parse_time(argument, 1e-6, &render->to_s, &render->to_marker);
     else if (strcmp(name, "only") == 0)
         options->only[render->num_only++] = argument;
     else if (strcmp(name, "output-dir") == 0) {

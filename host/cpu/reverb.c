@@ -39,6 +39,15 @@ typedef struct shelf {
     vec a2[LINE_VECS], a3[LINE_VECS], oma1[LINE_VECS], m0[LINE_VECS], m1[LINE_VECS], m2[LINE_VECS];
 } shelf;
 
+/* A chunk, or as much of it as the block has. */
+static inline void copy_frames(real *to, const real *from, uint32_t num_frames)
+{
+    if (num_frames == CHUNK)
+        memcpy(to, from, CHUNK * sizeof *to); /* a few registers: no call */
+    else
+        memcpy(to, from, num_frames * sizeof *to);
+}
+
 /* ---- Rings --------------------------------------------------------------- */
 
 static void ring_write(real *ring, uint32_t capacity, uint32_t position, const real *samples)
@@ -79,66 +88,87 @@ static void diffuse(real *ring, uint32_t capacity, uint32_t position, uint32_t d
     ring_write(ring, capacity, position, w);
 }
 
-/* What the inputs send into the lines in a chunk that begins at a frame of the block. */
-static void inject(const cpu_row *row, real *rings, uint32_t frame, uint32_t num_frames, planes *into)
+/* The inputs behind their all-passes, [input][frame]. */
+typedef struct diffused {
+    _Alignas(ALIGNMENT) real of[MXD_MAX_ROW_LANES][CHUNK];
+} diffused;
+
+/* For the chunk at a frame of the block. */
+static void diffuse_inputs(const cpu_row *row, real *rings, uint32_t frame, uint32_t num_frames, diffused *into)
 {
     const uint32_t capacity = row->settings[MXD_REVERB_DIFFUSER_CAPACITY];
     const real c = row_held(row, MXD_REVERB_DIFFUSION, frame);
     for (uint32_t i = 0; i < row->num_inputs; i++) {
-        _Alignas(ALIGNMENT) real x[CHUNK] = {0};
-        memcpy(x, row->inputs[i] + frame, num_frames * sizeof *x);
+        real *x = into->of[i];
+        memset(x, 0, CHUNK * sizeof *x);
+        copy_frames(x, row->inputs[i] + frame, num_frames);
         for (uint32_t d = 0; d < MXD_REVERB_DIFFUSERS; d++, rings += mxd_reverb_ring(capacity))
             diffuse(rings, capacity, row->position + frame,
                     mxd_reverb_diffuser(row->settings[MXD_REVERB_DIFFUSER + d], i), c, x);
-        for (uint32_t k = 0; k < LINES; k++) {
-            const real gain = hadamard_entry(i, k);
-            for (uint32_t n = 0; n < CHUNK; n++)
-                into->of[k][n] = (i ? into->of[k][n] : 0) + gain * x[n];
-        }
     }
 }
 
 /* ---- Lines that move ----------------------------------------------------- */
 
-/* Lagrange's weights for a delay of t = `part` behind the third of six samples: nodes t = -2 ... 3. */
-static void lagrange(real part, real weights[TAPS])
+enum { MOVING = LINES / 2 };
+
+/* How the odd lines are read in a chunk: weights at its beginning, and what they change by from frame to frame. */
+typedef struct movement {
+    real first[TAPS][MOVING];
+    real step[TAPS][MOVING];
+} movement;
+
+/* Lagrange's weights for a delay of so many frames behind the third of six samples: nodes -2 ... 3. */
+static void lagrange(const real *frames, real weights[TAPS][MOVING])
 {
-    const real a = part + 2, b = part + 1, c = part, d = part - 1, e = part - 2, f = part - 3;
-    const real bc = b * c, de = d * e, ab = a * b, ef = e * f;
-    weights[0] = bc * de * f * (real)(-1.0 / 120);
-    weights[1] = a * c * de * f * (real)(1.0 / 24);
-    weights[2] = ab * d * ef * (real)(-1.0 / 12);
-    weights[3] = ab * c * ef * (real)(1.0 / 12);
-    weights[4] = ab * c * d * f * (real)(-1.0 / 24);
-    weights[5] = ab * c * de * (real)(1.0 / 120);
+    for (uint32_t m = 0; m < MOVING; m++) {
+        const real c = frames[m], a = c + 2, b = c + 1, d = c - 1, e = c - 2, f = c - 3;
+        const real ab = a * b, cd = c * d, ef = e * f;
+        weights[0][m] = b * cd * ef * (real)(-1.0 / 120);
+        weights[1][m] = a * cd * ef * (real)(1.0 / 24);
+        weights[2][m] = ab * d * ef * (real)(-1.0 / 12);
+        weights[3][m] = ab * c * ef * (real)(1.0 / 12);
+        weights[4][m] = ab * cd * f * (real)(-1.0 / 24);
+        weights[5][m] = ab * cd * e * (real)(1.0 / 120);
+    }
 }
 
-/* By how many frames a line is longer than it is at rest. */
-static real offset_of(const real *values, uint32_t line)
+/* From a chunk's values at its beginning to those at its end, which count from the same whole frame. */
+static void find_movement(const real *const point[2], movement *made)
 {
-    static const double cosines[8] = {1, 0.70710678118654752, 0, -0.70710678118654752,
-                                      -1, -0.70710678118654752, 0, 0.70710678118654752};
-    const uint32_t eighths = line / 2;
-    return values[MXD_REVERB_SINE] * (real)cosines[eighths] +
-           values[MXD_REVERB_COSINE] * (real)cosines[(eighths + 6) % 8];
-}
-
-static void read_moving(const real *ring, uint32_t capacity, uint32_t position, uint32_t length, real from, real to,
-                        real out[CHUNK])
-{
-    const real whole = (real)floor((double)from);
-    const uint32_t delay = length + (uint32_t)(int32_t)whole + TAPS / 2;
-    const real *past = ring_read(ring, capacity, position, delay); /* past[n + 3 - t] is t frames behind the delay's whole part */
-    real first[TAPS], last[TAPS];
-    lagrange(from - whole, first);
-    lagrange(to - whole, last);
+    real to[MOVING];
+    for (uint32_t m = 0; m < MOVING; m++)
+        to[m] = point[1][MXD_REVERB_WHOLE + m] - point[0][MXD_REVERB_WHOLE + m] + point[1][MXD_REVERB_PART + m];
+    lagrange(point[0] + MXD_REVERB_PART, made->first);
+    lagrange(to, made->step);
     for (uint32_t j = 0; j < TAPS; j++)
-        last[j] = (last[j] - first[j]) * (real)(1.0 / CHUNK);
-    for (uint32_t n = 0; n < CHUNK; n++) {
-        real sum = 0;
+        for (uint32_t m = 0; m < MOVING; m++)
+            made->step[j][m] = (made->step[j][m] - made->first[j][m]) * (real)(1.0 / CHUNK);
+}
+
+/* Whether a line is anything but what it is at rest. */
+static bool are_moving(const real *const point[2])
+{
+    for (uint32_t i = MXD_REVERB_WHOLE; i < MXD_REVERB_NUM_VALUES; i++)
+        if (point[0][i] != 0 || point[1][i] != 0)
+            return true;
+    return false;
+}
+
+/* length: with the whole frames. */
+static void read_moving(const real *ring, uint32_t capacity, uint32_t position, uint32_t length, const movement *moved,
+                        uint32_t m, real out[CHUNK])
+{
+    const uint32_t delay = length + TAPS / 2;
+    const real *past = ring_read(ring, capacity, position, delay);
+    vec frame;
+    for (uint32_t n = 0; n < VEC_LANES; n++)
+        frame[n] = (real)n;
+    for (uint32_t n = 0; n < CHUNK; n += VEC_LANES, frame += VEC_WIDTH) {
+        vec sum = {0};
         for (uint32_t j = 0; j < TAPS; j++)
-            sum += (first[j] + last[j] * (real)n) * past[n + TAPS - 1 - j];
-        out[n] = sum;
+            sum += (moved->first[j][m] + moved->step[j][m] * frame) * *(const loose_vec *)(past + n + TAPS - 1 - j);
+        *(vec *)(out + n) = sum;
     }
 }
 
@@ -238,7 +268,7 @@ static void mix_lines(planes *x)
 static void write_outputs(const cpu_row *row, const planes *from, uint32_t first, uint32_t frame, uint32_t num_frames)
 {
     for (uint32_t j = first; j < row->num_outputs && j < first + LINES; j++)
-        memcpy(row->outputs[j] + frame, from->of[j - first], num_frames * sizeof(real));
+        copy_frames(row->outputs[j] + frame, from->of[j - first], num_frames);
 }
 
 /* Outputs beyond 16: what lies group 1: half, 2: a quarter, 3: three quarters down the lines. */
@@ -268,18 +298,22 @@ static void run_chunk(const cpu_row *row, const real *const point[2], const shel
 {
     const uint32_t capacity = row->settings[MXD_REVERB_LINE_CAPACITY], position = row->position + frame;
     real *lines = row->state + MXD_REVERB_FILTERS;
-    const bool moving = point[0][MXD_REVERB_SINE] != 0 || point[0][MXD_REVERB_COSINE] != 0 ||
-                        point[1][MXD_REVERB_SINE] != 0 || point[1][MXD_REVERB_COSINE] != 0;
-    planes input, mixed;
+    const bool moving = are_moving(point);
+    planes mixed;
+    diffused inputs;
     columns turned;
+    movement moved;
     const real *reads[LINES];
-    inject(row, lines + LINES * (size_t)mxd_reverb_ring(capacity), frame, num_frames, &input);
+    if (moving)
+        find_movement(point, &moved);
+    diffuse_inputs(row, lines + LINES * (size_t)mxd_reverb_ring(capacity), frame, num_frames, &inputs);
     for (uint32_t k = 0; k < LINES; k++) {
         const real *ring = lines + k * (size_t)mxd_reverb_ring(capacity);
         const uint32_t length = row->settings[MXD_REVERB_LENGTH + k];
         reads[k] = ring_read(ring, capacity, position, length);
         if (moving && k % 2 == 1) {
-            read_moving(ring, capacity, position, length, offset_of(point[0], k), offset_of(point[1], k), mixed.of[k]);
+            const int32_t whole = (int32_t)point[0][MXD_REVERB_WHOLE + k / 2];
+            read_moving(ring, capacity, position, length + (uint32_t)whole, &moved, k / 2, mixed.of[k]);
             reads[k] = mixed.of[k];
         }
     }
@@ -289,9 +323,12 @@ static void run_chunk(const cpu_row *row, const real *const point[2], const shel
     mix_lines(&mixed);
     write_outputs(row, &mixed, 0, frame, num_frames);
     for (uint32_t k = 0; k < LINES; k++) {
-        for (uint32_t n = 0; n < CHUNK; n++)
-            mixed.of[k][n] += input.of[k][n];
-        ring_write(lines + k * (size_t)mxd_reverb_ring(capacity), capacity, position, mixed.of[k]);
+        _Alignas(ALIGNMENT) real sum[CHUNK];
+        memcpy(sum, mixed.of[mxd_reverb_source(k)], sizeof sum);
+        for (uint32_t i = 0; i < row->num_inputs; i++)
+            for (uint32_t n = 0; n < CHUNK; n++)
+                sum[n] += hadamard_entry(i, k) * inputs.of[i][n];
+        ring_write(lines + k * (size_t)mxd_reverb_ring(capacity), capacity, position, sum);
     }
     for (uint32_t group = 1; group * LINES < row->num_outputs; group++)
         tap_lines(row, lines, point[0] + MXD_REVERB_GAIN, group, frame, num_frames);

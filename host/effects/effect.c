@@ -25,9 +25,11 @@ static const mxd_effect *const effects[] = {
     &mxd_effect_multiband,
     &mxd_effect_transient,
     &mxd_effect_reverb,
+    &mxd_effect_lv2,
+    &mxd_effect_pitch,
 };
 
-static const char *const planned[] = {"saturator", "pitch", "lv2", "limiter", "match"};
+static const char *const planned[] = {"saturator", "limiter", "match"};
 
 const mxd_effect *mxd_effect_get(uint32_t index)
 {

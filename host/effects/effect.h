@@ -112,6 +112,8 @@ extern const mxd_effect mxd_effect_de_esser;
 extern const mxd_effect mxd_effect_multiband;
 extern const mxd_effect mxd_effect_transient;
 extern const mxd_effect mxd_effect_reverb;
+extern const mxd_effect mxd_effect_lv2;
+extern const mxd_effect mxd_effect_pitch;
 
 /* The effect of that type, or NULL. */
 const mxd_effect *mxd_effect_find(const char *type);

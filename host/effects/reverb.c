@@ -91,6 +91,19 @@ void mxd_reverb_absorption(const uint32_t *settings, const mxd_reverb_decay *dec
     values[MXD_REVERB_HIGH_G] = tan(pi * decay->high_hz / sample_rate);
 }
 
+void mxd_reverb_movement(double depth, double cycles, double values[MXD_REVERB_NUM_VALUES])
+{
+    /* cos(2 pi m / 8): the lines' share of one oscillator. */
+    static const double cosines[8] = {1.0, 0.70710678118654752, 0.0, -0.70710678118654752,
+                                      -1.0, -0.70710678118654752, 0.0, 0.70710678118654752};
+    const double sine = depth * sin(2.0 * pi * cycles), cosine = depth * cos(2.0 * pi * cycles);
+    for (uint32_t m = 0; m < 8; m++) {
+        const double frames = sine * cosines[m] + cosine * cosines[(m + 6) % 8], whole = floor(frames);
+        values[MXD_REVERB_WHOLE + m] = whole;
+        values[MXD_REVERB_PART + m] = frames - whole;
+    }
+}
+
 double mxd_reverb_decay_at(const mxd_reverb_decay *decay, double frequency_hz)
 {
     const double low = 1.0 / (1.0 + pow(frequency_hz / decay->low_hz, 4.0));
@@ -107,27 +120,45 @@ static double shelf_power(double w, double g, double r, bool high)
     return (real_part * real_part + k2 * a * a * v2) / ((1.0 - v2) * (1.0 - v2) + k2 * v2);
 }
 
-double mxd_reverb_energy(const uint32_t *settings, const double *values, uint32_t num_outputs)
+/* What a line that moves keeps of a tone's power, as a mean over all fractions of a frame; omega in radians a frame. */
+static double interpolated_power(double omega)
 {
-    (void)settings;
+    enum { PARTS = 8, FIRST = 1 - MXD_REVERB_TAPS / 2, LAST = MXD_REVERB_TAPS / 2 };
+    double power = 0.0;
+    for (int part = 0; part < PARTS; part++) {
+        const double frames = (part + 0.5) / PARTS;
+        double real_part = 0.0, imaginary_part = 0.0;
+        for (int node = FIRST; node <= LAST; node++) {
+            double weight = 1.0;
+            for (int other = FIRST; other <= LAST; other++)
+                if (other != node)
+                    weight *= (frames - other) / (node - other);
+            real_part += weight * cos(omega * node);
+            imaginary_part += weight * sin(omega * node);
+        }
+        power += (real_part * real_part + imaginary_part * imaginary_part) / PARTS;
+    }
+    return power;
+}
+
+double mxd_reverb_energy(const double *values, uint32_t num_outputs, bool moves)
+{
     enum { POINTS = 512 };
     double energy = 0.0;
     for (uint32_t i = 0; i < POINTS; i++) {
-        const double w = tan(pi * 0.5 * (i + 0.5) / POINTS);
-        double kept = 0.0, taps[4] = {0};
+        const double omega = pi * (i + 0.5) / POINTS, w = tan(0.5 * omega), moved = moves ? interpolated_power(omega) : 1.0;
+        double of_groups[4] = {0}; /* each group of 16 outputs: before all further trips */
         for (uint32_t k = 0; k < MXD_REVERB_LINES; k++) {
             const double gain = values[MXD_REVERB_GAIN + k];
-            kept += gain * gain * shelf_power(w, values[MXD_REVERB_LOW_G], values[MXD_REVERB_LOW + k], false) *
-                    shelf_power(w, values[MXD_REVERB_HIGH_G], values[MXD_REVERB_HIGH + k], true) / MXD_REVERB_LINES;
-            taps[1] += gain / MXD_REVERB_LINES;
-            taps[2] += sqrt(gain) / MXD_REVERB_LINES;
-            taps[3] += gain * sqrt(gain) / MXD_REVERB_LINES;
+            of_groups[0] += gain * gain * shelf_power(w, values[MXD_REVERB_LOW_G], values[MXD_REVERB_LOW + k], false) *
+                            shelf_power(w, values[MXD_REVERB_HIGH_G], values[MXD_REVERB_HIGH + k], true) *
+                            (k % 2 ? moved : 1.0) / MXD_REVERB_LINES;
+            of_groups[1] += gain / MXD_REVERB_LINES;
+            of_groups[2] += sqrt(gain) / MXD_REVERB_LINES;
+            of_groups[3] += gain * sqrt(gain) / MXD_REVERB_LINES;
         }
-        taps[0] = kept;
-        for (uint32_t first = 0; first < num_outputs; first += MXD_REVERB_LINES) {
-            const uint32_t count = num_outputs - first < MXD_REVERB_LINES ? num_outputs - first : MXD_REVERB_LINES;
-            energy += taps[first / MXD_REVERB_LINES] / (1.0 - kept) * count / MXD_REVERB_LINES / POINTS;
-        }
+        for (uint32_t o = 0; o < num_outputs; o++)
+            energy += of_groups[o / MXD_REVERB_LINES] / (1.0 - of_groups[0]) / MXD_REVERB_LINES / POINTS;
     }
     return energy;
 }
@@ -190,7 +221,7 @@ static void *reverb_read(mxd_reader *reader, const mxd_effect_context *context)
     if (has_layout && !(params->layout = mxd_layout_find(layout)))
         mxd_reader_fail(reader, "layout", "there is no layout \"%.80s\"; \"outputs\" takes any number of channels", layout);
     if (mxd_read_integer(reader, "outputs", MXD_OPTIONAL, 1, MXD_MAX_CHANNELS, &outputs) && has_layout)
-        mxd_reader_fail(reader, "outputs", "the layout says how many channels leave: remove outputs");
+        mxd_reader_fail(reader, "layout", "outputs says how many channels leave, and so does the layout: remove one of them");
     params->num_outputs = params->layout ? params->layout->num_channels : (uint32_t)outputs;
     return params;
 }
@@ -287,10 +318,8 @@ static void map_values(const void *opaque, const double *values, uint32_t index,
         const mxd_reverb_decay decay = decay_of(params, values);
         mxd_reverb_absorption(params->settings, &decay, params->sample_rate, row_values);
     }
-    const double depth = values[MODULATION_MS] * 1e-3 * params->sample_rate;
     row_values[MXD_REVERB_DIFFUSION] = MAX_COEFFICIENT * values[DIFFUSION];
-    row_values[MXD_REVERB_SINE] = depth * sin(2.0 * pi * moment->cycles);
-    row_values[MXD_REVERB_COSINE] = depth * cos(2.0 * pi * moment->cycles);
+    mxd_reverb_movement(values[MODULATION_MS] * 1e-3 * params->sample_rate, moment->cycles, row_values);
 }
 
 static double wet_gain(const void *params, const double *values, uint32_t index)
@@ -356,8 +385,9 @@ static mxd_result reverb_emit(const void *opaque, mxd_graph_builder *builder, ui
     for (uint32_t o = 0; o < num_outputs; o++)
         num_wet += is_wet(params, o);
     mxd_result result = emit_wet(params, builder, lanes, num_inputs, wet, num_wet);
+    const bool moves = params->values[MODULATION_MS] > 0.0;
     /* Unit energy over all paths, as the convolver's. */
-    const double level = 1.0 / sqrt(num_inputs * mxd_reverb_energy(params->settings, params->absorption, num_wet));
+    const double level = 1.0 / sqrt(num_inputs * mxd_reverb_energy(params->absorption, num_wet, moves));
     for (uint32_t o = 0, next = 0; o < num_outputs && result == MXD_OK; o++) {
         mxd_builder_edge edges[2];
         uint32_t num_edges = 0;

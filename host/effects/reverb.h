@@ -27,6 +27,9 @@ bool mxd_reverb_lengths(double size, uint32_t sample_rate, uint32_t settings[MXD
 void mxd_reverb_absorption(const uint32_t *settings, const mxd_reverb_decay *decay, uint32_t sample_rate,
                            double values[MXD_REVERB_DIFFUSION]);
 
+/* The kernel's values from MXD_REVERB_WHOLE on: line 2 m + 1 is longer by depth sin(2 pi (cycles + m / 8)) frames. */
+void mxd_reverb_movement(double depth, double cycles, double values[MXD_REVERB_NUM_VALUES]);
+
 /*
  * The decay time that is asked for at a frequency. What a second a line loses in
  * dB is the sum of the middle's and of the shelves' shares, which go over from one
@@ -36,12 +39,13 @@ void mxd_reverb_absorption(const uint32_t *settings, const mxd_reverb_decay *dec
 double mxd_reverb_decay_at(const mxd_reverb_decay *decay, double frequency_hz);
 
 /*
- * Energy of the responses from one input to all outputs together, per frame of a
- * white input. Mixing shares energy out evenly among the lines, so that each trip
- * leaves its mean over the lines, q(f) = mean of |absorb_k(f)|^2, and all trips
- * together q / (1 - q) over 16 outputs. Outputs beyond: mean of their taps' gains
- * squared / (1 - q).
+ * Energy of the responses from one input to all outputs together, with what
+ * mxd_reverb_absorption gave. Mixing shares energy out evenly among the lines, so
+ * that each trip leaves its mean over the lines, q(f) = mean of |absorb_k(f)|^2,
+ * and all trips together q / (1 - q) over 16 outputs; beyond them mean of the
+ * taps' gains squared / (1 - q). All as a mean over frequencies. moves: with what
+ * the odd lines' interpolation loses.
  */
-double mxd_reverb_energy(const uint32_t *settings, const double *values, uint32_t num_outputs);
+double mxd_reverb_energy(const double *values, uint32_t num_outputs, bool moves);
 
 #endif

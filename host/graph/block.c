@@ -12,6 +12,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where the next output, edge and point of the block's mixes go. */
+typedef struct cursor {
+    mxd_mix_output *outputs;
+    mxd_mix_edge *edges;
+    mxd_gain_point *points;
+} cursor;
+
+/* Where the next row and the next input of a row go. */
+typedef struct row_cursor {
+    uint32_t row;
+    uint32_t input;
+    double *points;
+    uint32_t num_moving;        /* in this part of the block */
+} row_cursor;
+
+/* A block that comes in parts: where the next one begins. */
+typedef struct part_cursor {
+    uint64_t first_frame;
+    uint32_t num_frames;
+    uint32_t step;
+    cursor mixes;
+    row_cursor rows;
+    float *outputs;             /* the caller's */
+    bool *stem_sounds;
+} part_cursor;
+
 /* Everything that a block's description points to, sized for the worst block. */
 struct mxd_block_arrays {
     uint32_t block_frames;
@@ -32,6 +58,7 @@ struct mxd_block_arrays {
     mxd_mix_edge *slots;        /* [route][output] of one mix; num_points 0 = no edge */
     double *gains;              /* [point][output] of one route */
     uint32_t *frames;           /* [point] of one route */
+    part_cursor next;
     uint64_t bytes;
     bool counting;              /* bytes are wanted, nothing else */
 };
@@ -107,7 +134,7 @@ typedef struct sizes {
     uint64_t most_points;  /* of one route */
     uint64_t most_gains;   /* of one route: points x outputs */
     uint64_t most_slots;   /* of one mix: routes x outputs */
-    uint64_t rows, inputs, values, outputs, edges, points, downloads;
+    uint64_t rows, inputs, values, outputs, edges, points, uploads, downloads;
 } sizes;
 
 static uint64_t max_of(uint64_t a, uint64_t b)
@@ -121,7 +148,8 @@ static void measure_mix(const mxd_mix *mix, uint32_t block_frames, sizes *size)
         size->outputs += mix->lanes[i] != MXD_NO_INDEX;
     size->most_slots = max_of(size->most_slots, (uint64_t)mix->num_lanes * mix->num_routes);
     for (uint32_t i = 0; i < mix->num_routes; i++) {
-        uint64_t points = points_of(&mix->routes[i], block_frames);
+        /* Behind a latency, one more: before the session's first frame. */
+        uint64_t points = points_of(&mix->routes[i], block_frames) + (mix->latency > 0);
         uint64_t edges = edges_of(&mix->routes[i], mix->num_lanes);
         size->most_points = max_of(size->most_points, points);
         size->most_gains = max_of(size->most_gains, points * mix->num_lanes);
@@ -142,7 +170,9 @@ static sizes measure_graph(const mxd_graph *graph, uint32_t block_frames)
         if (mxd_row_moves(&graph->operations[i].row))
             size.values += (uint64_t)mxd_value_points(block_frames) * graph->operations[i].row.num_values;
     }
-    size.downloads = mxd_graph_output_lanes(graph);
+    /* In the worst part: the sources or what hosted inserts wrote; what these read or the outputs. */
+    size.uploads = max_of(graph->num_source_lanes, graph->num_hosted_lanes);
+    size.downloads = max_of(mxd_graph_output_lanes(graph), graph->num_hosted_lanes);
     return size;
 }
 
@@ -158,7 +188,7 @@ static void *take(struct mxd_block_arrays *a, uint64_t count, size_t size)
 static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const sizes *size)
 {
     a->limits = take(a, graph->num_steps, sizeof *a->limits);
-    a->uploads = take(a, graph->num_source_lanes, sizeof *a->uploads);
+    a->uploads = take(a, size->uploads, sizeof *a->uploads);
     a->downloads = take(a, size->downloads, sizeof *a->downloads);
     a->runs = take(a, graph->num_steps, sizeof *a->runs);
     a->mixes = take(a, graph->num_steps, sizeof *a->mixes);
@@ -414,12 +444,13 @@ static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, 
     if (block->lead > 0) { /* before the session as at its first frame */
         num_points = add_point(a, route, block, block->lead < block->num_frames ? begin : 0, false, num_outputs, 0);
         a->frames[0] = 0;
-        if (block->lead == block->num_frames)
+        if (block->lead == block->num_frames || next_bend(route, begin) == UINT64_MAX)
             return num_points;
     }
     num_points = add_point(a, route, block, begin, false, num_outputs, num_points);
     uint64_t frame = next_bend(route, begin);
-    for (; frame - block->first < block->num_frames; frame = next_bend(route, frame)) {
+    /* No further bend is UINT64_MAX, and would come soon after a beginning before frame 0. */
+    for (; frame != UINT64_MAX && frame - block->first < block->num_frames; frame = next_bend(route, frame)) {
         if (jumps)
             num_points = add_point(a, route, block, frame, true, num_outputs, num_points);
         num_points = add_point(a, route, block, frame, false, num_outputs, num_points);
@@ -427,13 +458,6 @@ static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, 
     return frame == UINT64_MAX ? num_points /* constant from here on */
                                : add_end(a, route, block, frame, num_outputs, num_points);
 }
-
-/* Where the next output, edge and point of the block's mixes go. */
-typedef struct cursor {
-    mxd_mix_output *outputs;
-    mxd_mix_edge *edges;
-    mxd_gain_point *points;
-} cursor;
 
 /* Copies one output's curve out of a->gains, as an edge of the mix that began at `begin`. */
 static mxd_mix_edge keep_curve(const struct mxd_block_arrays *a, const cursor *begin, cursor *next, uint32_t output,
@@ -521,14 +545,6 @@ static void list_mix_run(mxd_graph *graph, uint32_t index, uint64_t first_frame,
     a->runs[block->num_runs++] = (mxd_step_run){.step = step->backend_step, .mix = &a->mixes[index]};
 }
 
-/* Where the next row and the next input of a row go. */
-typedef struct row_cursor {
-    uint32_t row;
-    uint32_t input;
-    double *points;
-    uint32_t num_moving;
-} row_cursor;
-
 /* Lists the active rows of an eq or convolve step, or of another kernel's. */
 static void list_row_run(mxd_graph *graph, const mxd_step *step, row_cursor *next, mxd_block *block)
 {
@@ -576,26 +592,46 @@ static void fill_points(void *user, uint32_t index, uint32_t thread)
     mxd_row_points(job->graph->session, operation, job->first_frame, job->num_frames, operation->row.points);
 }
 
-static void list_runs(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, mxd_block *block)
+/* Downloads what the hosted inserts of a step read; whether any runs. */
+static bool list_host_downloads(mxd_graph *graph, const mxd_step *step, mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
-    cursor next = {.outputs = a->outputs, .edges = a->edges, .points = a->points};
-    row_cursor next_row = {.points = a->value_points};
-    block->runs = a->runs;
-    for (uint32_t i = 0; i < graph->num_steps; i++) {
-        if (graph->steps[i].kind == MXD_OPERATION_MIX)
-            list_mix_run(graph, i, first_frame, num_frames, &next, block);
-        else
-            list_row_run(graph, &graph->steps[i], &next_row, block);
+    bool any = false;
+    for (uint32_t i = 0; i < step->num_operations; i++) {
+        mxd_operation *operation = &graph->operations[step->operations[i]];
+        const mxd_row_operation *row = &operation->row;
+        operation->host.runs = graph->chains[operation->chain].active;
+        operation->host.restart = graph->chains[operation->chain].restart;
+        any |= operation->host.runs;
+        for (uint32_t j = 0; j < row->num_inputs && operation->host.runs; j++)
+            a->downloads[block->num_downloads++] = (mxd_download){
+                .lane = graph->lanes[row->lanes[j]].physical, .frames = operation->host.inputs[j]};
     }
-    const moving_job job = {graph, first_frame, block->num_frames};
-    mxd_threads_run(graph->threads, next_row.num_moving, fill_points, (void *)&job);
+    return any;
+}
+
+/* Uploads what the hosted inserts of the step before wrote. */
+static void list_host_uploads(mxd_graph *graph, const mxd_step *step, mxd_block *block)
+{
+    struct mxd_block_arrays *a = graph->arrays;
+    for (uint32_t i = 0; i < step->num_operations; i++) {
+        mxd_operation *operation = &graph->operations[step->operations[i]];
+        const mxd_row_operation *row = &operation->row;
+        for (uint32_t j = 0; j < row->num_outputs && operation->host.runs; j++)
+            a->uploads[block->num_uploads++] = (mxd_upload){
+                .lane = graph->lanes[row->lanes[row->num_inputs + j]].physical,
+                .frames = operation->host.outputs[j],
+                .format = MXD_SAMPLES_F32,
+                .num_channels = 1,
+                .gain = 1.0,
+            };
+        operation->host.runs = false;
+    }
 }
 
 static void list_downloads(mxd_graph *graph, uint32_t num_frames, float *outputs, mxd_block *block)
 {
     struct mxd_block_arrays *a = graph->arrays;
-    block->downloads = a->downloads;
     for (uint32_t i = 0; i < graph->num_outputs; i++) {
         const mxd_output *output = &graph->outputs[i];
         bool sounds = output->chain == MXD_NO_INDEX ? mix_runs(graph, &graph->mixes[output->mix])
@@ -624,13 +660,60 @@ static void list_stem_downloads(mxd_graph *graph, float *outputs, bool *stem_sou
     }
 }
 
+/* Steps up to the next hosted inserts that run, or to the end. */
+static void list_runs(mxd_graph *graph, mxd_block *block)
+{
+    struct mxd_block_arrays *a = graph->arrays;
+    part_cursor *next = &a->next;
+    block->runs = a->runs;
+    block->downloads = a->downloads;
+    next->rows.num_moving = 0;
+    while (next->step < graph->num_steps && !block->more) {
+        const uint32_t index = next->step++;
+        const mxd_step *step = &graph->steps[index];
+        if (step->kind == MXD_OPERATION_HOST)
+            block->more = list_host_downloads(graph, step, block);
+        else if (step->kind == MXD_OPERATION_MIX)
+            list_mix_run(graph, index, next->first_frame, next->num_frames, &next->mixes, block);
+        else
+            list_row_run(graph, step, &next->rows, block);
+    }
+    const moving_job job = {graph, next->first_frame, block->num_frames};
+    mxd_threads_run(graph->threads, next->rows.num_moving, fill_points, (void *)&job);
+}
+
+static void list_part(mxd_graph *graph, mxd_block *block)
+{
+    const part_cursor *next = &graph->arrays->next;
+    list_runs(graph, block);
+    if (block->more)
+        return;
+    list_downloads(graph, next->num_frames, next->outputs, block);
+    list_stem_downloads(graph, next->outputs, next->stem_sounds, block);
+}
+
 void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const mxd_upload *sources,
                      float *outputs, bool *stem_sounds, mxd_block *block)
 {
+    struct mxd_block_arrays *a = graph->arrays;
     *block = (mxd_block){.num_frames = num_frames};
     decide_activity(graph, first_frame, num_frames, sources);
     list_uploads(graph, sources, block);
-    list_runs(graph, first_frame, num_frames, block);
-    list_downloads(graph, num_frames, outputs, block);
-    list_stem_downloads(graph, outputs, stem_sounds, block);
+    a->next = (part_cursor){
+        .first_frame = first_frame,
+        .num_frames = num_frames,
+        .mixes = {.outputs = a->outputs, .edges = a->edges, .points = a->points},
+        .rows = {.points = a->value_points},
+        .outputs = outputs,
+        .stem_sounds = stem_sounds,
+    };
+    list_part(graph, block);
+}
+
+void mxd_graph_next_part(mxd_graph *graph, mxd_block *block)
+{
+    struct mxd_block_arrays *a = graph->arrays;
+    *block = (mxd_block){.num_frames = a->next.num_frames, .uploads = a->uploads};
+    list_host_uploads(graph, &graph->steps[a->next.step - 1], block);
+    list_part(graph, block);
 }

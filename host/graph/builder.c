@@ -129,3 +129,29 @@ uint32_t mxd_builder_key(mxd_graph_builder *builder, uint32_t lanes[MXD_MAX_ROW_
     memcpy(lanes, builder->keys, builder->num_keys * sizeof *lanes);
     return builder->num_keys;
 }
+
+mxd_result mxd_builder_host(mxd_graph_builder *builder, mxd_hosted_creator *create, uint32_t *lanes,
+                            uint32_t num_inputs, uint32_t num_outputs)
+{
+    mxd_operation *operation = mxd_graph_add_operation(builder->graph, MXD_OPERATION_HOST, builder->chain);
+    if (!operation)
+        return MXD_ERROR_MEMORY;
+    operation->latency = builder->latency;
+    operation->host.create = create;
+    operation->row = (mxd_row_operation){
+        .num_inputs = num_inputs,
+        .num_outputs = num_outputs,
+        .insert = builder->insert,
+        .lanes = malloc((num_inputs + num_outputs + 1) * sizeof *operation->row.lanes),
+    };
+    if (!operation->row.lanes)
+        return MXD_ERROR_MEMORY;
+    memcpy(operation->row.lanes, lanes, num_inputs * sizeof *lanes);
+    for (uint32_t i = 0; i < num_outputs; i++) {
+        lanes[i] = mxd_builder_lane(builder);
+        if (lanes[i] == UINT32_MAX)
+            return MXD_ERROR_MEMORY;
+        operation->row.lanes[num_inputs + i] = lanes[i];
+    }
+    return MXD_OK;
+}

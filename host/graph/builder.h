@@ -11,6 +11,8 @@
 #include "../backend.h"
 
 typedef struct mxd_graph_builder mxd_graph_builder;
+struct mxd_hosted;
+struct mxd_hosted_setup;
 
 /* A fresh virtual lane. UINT32_MAX when memory runs out. */
 uint32_t mxd_builder_lane(mxd_graph_builder *builder);
@@ -52,6 +54,20 @@ mxd_result mxd_builder_row_add(mxd_graph_builder *builder, const mxd_builder_row
 
 /* Between which values one of the insert's stays over the session, automation included: for sizes and what never acts. */
 void mxd_builder_bounds(const mxd_graph_builder *builder, uint32_t value, double *lowest, double *highest);
+
+/*
+ * Starts a hosted insert (hosted/hosted.h) for the params of an insert; the
+ * setup's automated parameters are indices of its values.
+ */
+typedef mxd_result mxd_hosted_creator(const void *params, const struct mxd_hosted_setup *setup, mxd_problems *problems,
+                                      struct mxd_hosted **hosted);
+
+/*
+ * Lanes through a hosted insert: lanes[] holds num_inputs on entry and num_outputs fresh ones on return. What is
+ * automated of the insert comes to it run by run.
+ */
+mxd_result mxd_builder_host(mxd_graph_builder *builder, mxd_hosted_creator *create, uint32_t *lanes,
+                            uint32_t num_inputs, uint32_t num_outputs);
 
 /*
  * The lanes of the insert's side-chain, as many as the strip has channels that it

@@ -215,6 +215,7 @@ static uint32_t find_ranks(mxd_fold_build *b)
                 b->lane_ranks[row->outputs[j]] = rank + (b->source_of[row->outputs[j]] != MXD_NO_INDEX);
             break;
         case MXD_OPERATION_ROW:
+        case MXD_OPERATION_HOST:
             rank = highest_rank(b->lane_ranks, lanes, operation->row.num_inputs, 0);
             rank = highest_rank(b->read_ranks, lanes + operation->row.num_inputs, operation->row.num_outputs, rank);
             raise_ranks(b->read_ranks, lanes, operation->row.num_inputs, rank);

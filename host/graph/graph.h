@@ -21,6 +21,7 @@
 
 #include "../backend.h"
 #include "../effects/effect.h"
+#include "../hosted/hosted.h"
 #include "../scene/panner.h"
 #include "../session/session.h"
 #include "../threads.h"
@@ -70,10 +71,14 @@ typedef enum mxd_operation_kind {
     MXD_OPERATION_EQ,
     MXD_OPERATION_CONVOLVE,
     MXD_OPERATION_MIX,
-    MXD_OPERATION_ROW
+    MXD_OPERATION_ROW,
+    MXD_OPERATION_HOST
 } mxd_operation_kind;
 
-/* A row of a kernel of kernels/kernel.h, and where its values come from. */
+/*
+ * A row of a kernel of kernels/kernel.h, and where its values come from. A hosted
+ * insert is one too, of no kernel and without values.
+ */
 typedef struct mxd_row_operation {
     mxd_kernel_id kernel;
     uint32_t *lanes;                  /* virtual: inputs, then outputs; owned, as the arrays below */
@@ -91,6 +96,15 @@ typedef struct mxd_row_operation {
     double *points;                   /* where the block's values go; not owned */
 } mxd_row_operation;
 
+/* An insert that runs on the host. Its lanes lie there in rooms [lane][frame], given by whoever runs it. */
+typedef struct mxd_host_operation {
+    mxd_hosted_creator *create;
+    float **inputs;                   /* one a lane; not owned */
+    float **outputs;
+    bool runs;                        /* in the part of the block that was made last, */
+    bool restart;                     /* and anew */
+} mxd_host_operation;
+
 typedef struct mxd_operation {
     mxd_operation_kind kind;
     uint32_t chain;
@@ -101,7 +115,8 @@ typedef struct mxd_operation {
     uint32_t num_sections;
     mxd_convolve_row convolve;        /* CONVOLVE: arrays owned, virtual lanes */
     uint32_t mix;                     /* MIX: index */
-    mxd_row_operation row;            /* ROW */
+    mxd_row_operation row;            /* ROW, HOST */
+    mxd_host_operation host;          /* HOST */
 } mxd_operation;
 
 /* Where one input of a fold's row comes from. */
@@ -201,6 +216,8 @@ typedef struct mxd_graph {
     uint32_t num_shifts, shift_capacity;
     uint32_t num_source_lanes;
     /* schedule.c: */
+    uint32_t num_hosted;              /* HOST operations */
+    uint32_t num_hosted_lanes;        /* their inputs and outputs */
     uint32_t num_physical_lanes;
     mxd_step *steps;
     uint32_t num_steps;
@@ -245,6 +262,14 @@ mxd_result mxd_graph_attach(mxd_graph *graph, mxd_backend *backend, uint32_t blo
  */
 void mxd_graph_block(mxd_graph *graph, uint64_t first_frame, uint32_t num_frames, const mxd_upload *sources,
                      float *outputs, bool *stem_sounds, mxd_block *block);
+
+/*
+ * Where inserts run on the host, a block comes in parts: block->more tells that
+ * operations of kind HOST (host.runs) are to run on their rooms once this part is
+ * done. Then this fills `block` with the next part, which begins with what they
+ * wrote. Only blocks that are handed over whole can do without.
+ */
+void mxd_graph_next_part(mxd_graph *graph, mxd_block *block);
 
 /* The first of the graph->stems_per_layout stems of a layout; NULL = there are none. */
 const mxd_stem *mxd_graph_stems_of(const mxd_graph *graph, const mxd_layout *layout);

@@ -2,6 +2,10 @@
  * Steps and lanes. Operations of one kernel at one depth become one step: a
  * thousand equalisers are one dispatch. A physical lane is given on as soon as
  * its last reader's depth has passed.
+ *
+ * Inserts that run on the host cut a block into parts (graph.h): a part ends with
+ * all of them whose inputs it computes, so that as many as can run at once, and
+ * a block is cut as often as they follow each other, whatever lies between them.
  */
 #include "block.h"
 
@@ -66,9 +70,47 @@ static uint32_t place_mix(mxd_graph *graph, const mxd_mix *mix)
     return depth;
 }
 
-/* Operations stand after those whose lanes they read, and after those that read what they overwrite. */
-static void find_depths(mxd_graph *graph)
+/*
+ * A hosted insert runs at the end of the part in which its inputs are computed; what it writes is there when the next
+ * begins. Its outputs are fresh: nobody was to read what they hold.
+ */
+static uint32_t place_hosted(mxd_graph *graph, const mxd_row_operation *row, uint32_t part_depths)
 {
+    const uint32_t part = (read_lanes(graph, row->lanes, row->num_inputs) - 1) / part_depths;
+    const uint32_t depth = (part + 1) * part_depths - 1;
+    mark_read(graph, row->lanes, row->num_inputs, depth);
+    mark_written(graph, row->lanes + row->num_inputs, row->num_outputs, depth + 1);
+    graph->num_hosted++;
+    graph->num_hosted_lanes += row->num_inputs + row->num_outputs;
+    return depth;
+}
+
+/* Depths that are not used are left out. */
+static mxd_result squeeze_depths(mxd_graph *graph, uint32_t deepest)
+{
+    uint32_t *ranks = calloc(deepest + 1u, sizeof *ranks), count = 0;
+    if (!ranks)
+        return MXD_ERROR_MEMORY;
+    for (uint32_t i = 0; i < graph->num_operations; i++)
+        ranks[graph->operations[i].depth] = 1;
+    for (uint32_t depth = 0; depth <= deepest; depth++)
+        if (ranks[depth])
+            ranks[depth] = ++count;
+    for (uint32_t i = 0; i < graph->num_operations; i++)
+        graph->operations[i].depth = ranks[graph->operations[i].depth];
+    free(ranks);
+    return MXD_OK;
+}
+
+/*
+ * Operations stand after those whose lanes they read, and after those that read what they overwrite. Part n of a block
+ * has the depths from n times `part_depths` on, more than there can be operations one behind the other; its last are
+ * those of the hosted inserts.
+ */
+static mxd_result find_depths(mxd_graph *graph)
+{
+    const uint32_t part_depths = graph->num_operations + 2;
+    uint32_t deepest = 0;
     for (uint32_t i = 0; i < graph->num_operations; i++) {
         mxd_operation *operation = &graph->operations[i];
         const mxd_convolve_row *convolve = &operation->convolve;
@@ -85,11 +127,17 @@ static void find_depths(mxd_graph *graph)
             operation->depth = place_operation(graph, row->lanes, row->num_inputs, row->lanes + row->num_inputs,
                                                row->num_outputs);
             break;
+        case MXD_OPERATION_HOST:
+            operation->depth = place_hosted(graph, row, part_depths);
+            break;
         case MXD_OPERATION_MIX:
             operation->depth = place_mix(graph, &graph->mixes[operation->mix]);
             break;
         }
+        if (operation->depth > deepest)
+            deepest = operation->depth;
     }
+    return graph->num_hosted ? squeeze_depths(graph, deepest) : MXD_OK;
 }
 
 /* ---- Lanes --------------------------------------------------------------- */
@@ -131,6 +179,7 @@ static void find_lifetimes(mxd_graph *graph)
                 write_lane(graph, convolve->outputs[j], operation->depth);
             break;
         case MXD_OPERATION_ROW:
+        case MXD_OPERATION_HOST:
             for (uint32_t j = 0; j < operation->row.num_inputs; j++)
                 touch(graph, operation->row.lanes[j], operation->depth);
             for (uint32_t j = 0; j < operation->row.num_outputs; j++)
@@ -200,7 +249,7 @@ static mxd_step *find_step(mxd_graph *graph, const uint32_t *step_depths, const 
 
 static mxd_result make_steps(mxd_graph *graph)
 {
-    uint32_t capacity = (3 + MXD_NUM_KERNELS) * (deepest(graph) + 1);
+    uint32_t capacity = (4 + MXD_NUM_KERNELS) * (deepest(graph) + 1);
     uint32_t *depths = calloc(capacity, sizeof *depths);
     graph->steps = calloc(capacity, sizeof *graph->steps);
     if (!depths || !graph->steps)
@@ -231,9 +280,11 @@ fail:
 
 mxd_result mxd_graph_schedule(mxd_graph *graph)
 {
-    find_depths(graph);
+    mxd_result result = find_depths(graph);
+    if (result != MXD_OK)
+        return result;
     find_lifetimes(graph);
-    mxd_result result = assign_lanes(graph);
+    result = assign_lanes(graph);
     return result == MXD_OK ? make_steps(graph) : result;
 }
 
@@ -325,6 +376,8 @@ mxd_result mxd_graph_attach_step(mxd_graph *graph, mxd_step *step, const mxd_mix
         return mxd_backend_add_mix(backend, limits, &step->backend_step);
     case MXD_OPERATION_ROW:
         return attach_rows(graph, step, backend);
+    case MXD_OPERATION_HOST:
+        return MXD_OK; /* the backend knows nothing of it */
     }
     return MXD_ERROR_ARGUMENT;
 }

@@ -8,7 +8,7 @@
 
 static const char *name_of_step(const mxd_step *step)
 {
-    static const char *const names[] = {"eq", "convolve", "mix"};
+    static const char *const names[] = {"eq", "convolve", "mix", "row", "hosted"};
     return step->kind == MXD_OPERATION_ROW ? mxd_kernel_get(step->kernel)->name : names[step->kind];
 }
 

@@ -5,6 +5,7 @@
 #include "../threads.h"
 #include "engine_plan.h"
 #include "file_limit.h"
+#include "hosting.h"
 #include "track_source.h"
 
 #include <pthread.h>
@@ -26,6 +27,7 @@ typedef struct output_slot {
     bool *stem_sounds;
     bool taken;
     uint64_t ticket;
+    bool waited;                        /* for the ticket, before it was the oldest block's turn */
 } output_slot;
 
 struct mxd_engine {
@@ -42,6 +44,7 @@ struct mxd_engine {
     uint32_t in_flight[MAX_SLOTS];      /* output slots, oldest first */
     uint32_t num_in_flight;
     double gains_s;
+    mxd_hosting *hosting;               /* NULL: no insert runs on the host */
 
     mxd_clip_player **players;          /* one a chain; NULL where it is no track */
     uint32_t *sounding;                 /* chains to be decoded in this block */
@@ -177,6 +180,26 @@ static mxd_result acquire(mxd_engine *engine, uint64_t index, uint32_t *slot)
     return result;
 }
 
+/* Waits for the part of the block that was submitted last, runs the hosted inserts that it ends with, and submits the next. */
+static mxd_result submit_next_part(mxd_engine *engine, uint64_t first_frame, output_slot *output, mxd_block *block)
+{
+    mxd_result result = MXD_OK;
+    for (uint32_t i = 0; i < engine->num_in_flight && result == MXD_OK; i++) { /* tickets are waited for in order */
+        output_slot *older = &engine->outputs[engine->in_flight[i]];
+        if (!older->waited)
+            result = mxd_backend_wait(engine->plan.backend, older->ticket);
+        older->waited = true;
+    }
+    if (result == MXD_OK)
+        result = mxd_backend_wait(engine->plan.backend, output->ticket);
+    if (result == MXD_OK)
+        result = mxd_hosting_run(engine->hosting, first_frame, block->num_frames);
+    if (result != MXD_OK)
+        return result;
+    mxd_graph_next_part(engine->plan.graph, block);
+    return mxd_backend_submit(engine->plan.backend, block, &output->ticket);
+}
+
 static mxd_result submit_block(mxd_engine *engine, uint64_t index)
 {
     uint32_t slot;
@@ -201,6 +224,9 @@ static mxd_result submit_block(mxd_engine *engine, uint64_t index)
                     output->frames, output->stem_sounds, &block);
     engine->gains_s += mxd_clock_s() - begin_s;
     result = mxd_backend_submit(engine->plan.backend, &block, &output->ticket);
+    while (result == MXD_OK && block.more)
+        result = submit_next_part(engine, first_frame, output, &block);
+    output->waited = false;
     if (result == MXD_OK)
         engine->in_flight[engine->num_in_flight++] = slot;
     return result;
@@ -211,7 +237,7 @@ static mxd_result complete_oldest(mxd_engine *engine, output_slot **output)
     *output = &engine->outputs[engine->in_flight[0]];
     engine->num_in_flight--;
     memmove(engine->in_flight, engine->in_flight + 1, engine->num_in_flight * sizeof *engine->in_flight);
-    mxd_result result = mxd_backend_wait(engine->plan.backend, (*output)->ticket);
+    mxd_result result = (*output)->waited ? MXD_OK : mxd_backend_wait(engine->plan.backend, (*output)->ticket);
     pthread_mutex_lock(&engine->mutex);
     engine->consumed++;
     pthread_cond_broadcast(&engine->changed);
@@ -337,6 +363,9 @@ mxd_result mxd_engine_create(const mxd_session *session, const mxd_render_option
         result = set_range(engine, options);
     if (result == MXD_OK)
         result = make_buffers(engine);
+    if (result == MXD_OK)
+        result = mxd_hosting_create(engine->plan.graph, session, engine->plan.block_frames, options->num_threads,
+                                    problems, &engine->hosting);
     if (result == MXD_OK) {
         (void)mxd_file_limit_raise(engine->plan.graph, 0, NULL); /* the decoder opens clips right away */
         result = start_decoder(engine, options->num_threads);
@@ -366,6 +395,7 @@ void mxd_engine_destroy(mxd_engine *engine)
     free(engine->players);
     free(engine->sounding);
     mxd_plan_destroy(&engine->plan); /* the backend first: it may still read sources and write outputs */
+    mxd_hosting_destroy(engine->hosting);
     for (uint32_t i = 0; i < MAX_SLOTS; i++) {
         free(engine->sources[i].room);
         free(engine->sources[i].lanes);

@@ -1,5 +1,7 @@
 #include "engine_plan.h"
 
+#include "../../formats/reader.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,14 +26,17 @@ static uint64_t host_bytes(const mxd_plan *plan, uint32_t block_frames)
     uint32_t output_lanes = mxd_graph_output_lanes(plan->graph);
     uint64_t lanes = (uint64_t)plan->num_source_slots * plan->graph->num_source_lanes +
                      (uint64_t)plan->num_output_slots * output_lanes;
+    lanes += 2 * (uint64_t)plan->graph->num_hosted_lanes; /* here, and where a plug-in's process sees them */
     /*
      * A device's staging grows with the first blocks: every upload and download of a block, wherever it is staged, and
      * a quarter more. Of several devices each uploads its own sources, and may download a share of every output.
      */
     if (plan->kind == MXD_BACKEND_VULKAN) {
         const mxd_backend_info *info = plan->backend ? mxd_backend_get_info(plan->backend) : NULL;
-        uint64_t uploads = (uint64_t)plan->graph->num_source_lanes * (info ? info->upload_copies : 1);
-        uint64_t downloads = (uint64_t)output_lanes * plan->num_devices * (info ? info->download_copies : 1);
+        uint64_t uploads =
+            (uint64_t)(plan->graph->num_source_lanes + plan->graph->num_hosted_lanes) * (info ? info->upload_copies : 1);
+        uint64_t downloads = ((uint64_t)output_lanes * plan->num_devices + plan->graph->num_hosted_lanes) *
+                             (info ? info->download_copies : 1);
         lanes += plan->blocks_in_flight * (uploads + downloads) * 5 / 4;
     }
     uint64_t bytes = lanes * block_frames * sizeof(float), arrays = mxd_graph_array_bytes(plan->graph, block_frames);
@@ -51,6 +56,31 @@ static uint64_t frame_of(double seconds, double rate, uint64_t last)
     return frame < (double)last ? (uint64_t)frame : last;
 }
 
+/* The frame of a marker, at most last. */
+static mxd_result find_marker(const mxd_session *session, const char *name, uint64_t last, mxd_problems *problems,
+                              uint64_t *frame)
+{
+    const char *near = NULL, **names = calloc(session->num_markers + 1u, sizeof *names);
+    if (!names)
+        return mxd_fail(problems, MXD_ERROR_MEMORY, NULL, "memory ran out while a marker was looked for");
+    mxd_result result = MXD_ERROR_ARGUMENT;
+    for (uint32_t i = 0; i < session->num_markers && result != MXD_OK; i++) {
+        names[i] = session->markers[i].name;
+        if (strcmp(names[i], name) != 0)
+            continue;
+        *frame = session->markers[i].frame < last ? session->markers[i].frame : last;
+        result = MXD_OK;
+    }
+    if (result != MXD_OK) {
+        near = mxd_nearest(name, names, session->num_markers);
+        mxd_fail(problems, result, &(mxd_place){.file = session->file}, "there is no marker \"%.80s\"%s%.80s%s", name,
+                 near ? "; did you mean \"" : session->num_markers ? "" : ": the session has no \"markers\"",
+                 near ? near : "", near ? "\"?" : "");
+    }
+    free(names);
+    return result;
+}
+
 mxd_result mxd_plan_range(const mxd_graph *graph, const mxd_render_options *options, mxd_problems *problems,
                           uint64_t *from, uint64_t *to)
 {
@@ -58,11 +88,18 @@ mxd_result mxd_plan_range(const mxd_graph *graph, const mxd_render_options *opti
     double rate = session->sample_rate, length_s = (double)graph->end_frame / rate;
     *from = options->from_s > 0.0 ? frame_of(options->from_s, rate, graph->end_frame) : 0;
     *to = options->to_s > 0.0 ? frame_of(options->to_s, rate, graph->end_frame) : graph->end_frame;
+    mxd_result result = MXD_OK;
+    if (options->from_marker)
+        result = find_marker(session, options->from_marker, graph->end_frame, problems, from);
+    if (options->to_marker && result == MXD_OK)
+        result = find_marker(session, options->to_marker, graph->end_frame, problems, to);
+    if (result != MXD_OK)
+        return result;
     if (*from >= *to)
         return mxd_fail(problems, MXD_ERROR_INVALID, &(mxd_place){.file = session->file},
                         "there is nothing between %.3f s and %.3f s: the session lasts %.3f s",
-                        options->from_s > 0.0 ? options->from_s : 0.0, options->to_s > 0.0 ? options->to_s : length_s,
-                        length_s);
+                        options->from_marker || !(options->from_s > 0.0) ? (double)*from / rate : options->from_s,
+                        options->to_marker || !(options->to_s > 0.0) ? (double)*to / rate : options->to_s, length_s);
     return MXD_OK;
 }
 
@@ -269,6 +306,10 @@ mxd_result mxd_plan_create(const mxd_session *session, const mxd_render_options 
                                   &plan->graph);
     }
     free(chosen);
+    if (result == MXD_OK && plan->num_devices > 1 && plan->graph->num_hosted > 0)
+        result = mxd_fail(problems, MXD_ERROR_UNSUPPORTED, NULL,
+                          "inserts that run on the host (lv2, pitch) are not built yet for several devices that share "
+                          "the tracks: name one device");
     if (result == MXD_OK)
         result = fit_backend(plan, options, device);
     mxd_vulkan_drivers_release(drivers);

@@ -82,6 +82,24 @@ static mxd_result check_loops(const mxd_session *session, uint32_t *walk, mxd_pr
     return result;
 }
 
+/* Each strip's groups are listed all the way up: a chain of thousands is no mix, and would take memory for each. */
+#define MAX_DEPTH 64
+
+/* Tells the first group that lies too deep; loops have been told already. */
+static mxd_result check_depth(const mxd_session *session, mxd_problems *problems)
+{
+    for (uint32_t start = 0; start < session->num_groups; start++) {
+        int group = (int)start;
+        for (uint32_t depth = 0; depth < MAX_DEPTH && group >= 0; depth++)
+            group = session->groups[group].group;
+        if (group < 0)
+            continue;
+        const mxd_place place = mxd_session_place(session, &session->groups[start].origin);
+        return mxd_fail(problems, MXD_ERROR_INVALID, &place, "groups belong to each other more than %d deep", MAX_DEPTH);
+    }
+    return MXD_OK;
+}
+
 mxd_result mxd_session_check_groups(const mxd_session *session, mxd_problems *problems)
 {
     if (session->num_groups == 0)
@@ -92,6 +110,8 @@ mxd_result mxd_session_check_groups(const mxd_session *session, mxd_problems *pr
     if (sorted && walk) {
         names = check_names(session, sorted, problems);
         loops = check_loops(session, walk, problems);
+        if (loops == MXD_OK)
+            loops = check_depth(session, problems);
     } else {
         mxd_fail(problems, MXD_ERROR_MEMORY, NULL, "memory ran out while groups were being checked");
     }

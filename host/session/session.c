@@ -112,6 +112,11 @@ void mxd_session_destroy(mxd_session *session)
     }
     free(session->groups);
     free(session->tempo);
+    for (uint32_t i = 0; i < session->num_markers; i++) {
+        free(session->markers[i].name);
+        free(session->markers[i].origin.path);
+    }
+    free(session->markers);
     free(session->tracks);
     free(session->buses);
     free(session->deliverables);

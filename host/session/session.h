@@ -248,6 +248,13 @@ typedef struct mxd_tempo_point {
     double beats;                 /* from frame 0 to here; set by mxd_tempo_accumulate */
 } mxd_tempo_point;
 
+/* A named time. */
+typedef struct mxd_marker {
+    char *name;
+    uint64_t frame;
+    mxd_origin origin;
+} mxd_marker;
+
 struct mxd_session {
     char *file;                   /* the session file, as given */
     char *folder;                 /* its folder, "." where it has none */
@@ -256,6 +263,8 @@ struct mxd_session {
     uint64_t num_frames;          /* length_s; 0 = until the last tail has rung out */
     mxd_tempo_point *tempo;       /* ascending in time (tempo.h) */
     uint32_t num_tempo_points;    /* 0 = 120 beats a minute */
+    mxd_marker *markers;
+    uint32_t num_markers;
     mxd_track *tracks;
     uint32_t num_tracks;
     mxd_bus *buses;
@@ -268,9 +277,14 @@ struct mxd_session {
 
 /* The channels that a clip gives to its track. */
 uint32_t mxd_clip_num_channels(const mxd_clip *clip);
-/* Whether Rubber Band plays it: only at session rates up to MXD_STRETCH_MAX_RATE. */
+/* Whether Rubber Band plays it: only at session rates and ratios within these bounds. */
 bool mxd_clip_is_stretched(const mxd_clip *clip);
 #define MXD_STRETCH_MAX_RATE 192000u /* Hz; the library's own bound */
+/*
+ * Least stretch, and least stretch times ratio of pitch: below 0.125 (its shortest hop of output, 128 frames, over its
+ * longest of input, 1024) the finer engine of 3.1.2 reads memory that it has not set, and NaN comes out.
+ */
+#define MXD_STRETCH_MIN_RATIO 0.15
 
 /* Tracks and buses as one list: tracks first. */
 uint32_t mxd_session_num_strips(const mxd_session *session);
