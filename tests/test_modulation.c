@@ -219,8 +219,8 @@ static void blocks_and_backends_agree(void **state)
 {
     fixture *f = *state;
     static const char *const inserts[] = {
-        "{ \"type\": \"phaser\", \"stages\": 24, \"feedback\": 0.9, \"automation\": [ { \"parameter\": \"frequency_hz\", "
-        "\"points\": [ [0, 100], [1, 8000] ], \"curve\": \"exponential\" } ] }",
+        ("{ \"type\": \"phaser\", \"stages\": 24, \"feedback\": 0.9, \"automation\": [ { \"parameter\": \"frequency_hz\", "
+        "\"points\": [ [0, 100], [1, 8000] ], \"curve\": \"exponential\" } ] }"),
         "{ \"type\": \"phaser\", \"note\": \"1/2\", \"depth_octaves\": 5 }",
         "{ \"type\": \"tremolo\", \"shape\": \"saw\", \"rate_hz\": 0.5 }, { \"type\": \"auto-pan\", \"shape\": \"square\" }",
     };
