@@ -14,7 +14,8 @@ enum {
     PIECE_FRAMES = 4096,  /* summed to mono or crossfaded at a time */
     PAGE_FRAMES = 16384,  /* read backwards at a time: a seek costs less than these */
     /* A gap up to this long is decoded and dropped: a seek in packed files, or a fresh resampler, costs as much. */
-    MAX_DROPPED_FRAMES = 65536
+    MAX_DROPPED_FRAMES = 65536,
+    HELD_FRAMES = 65536   /* a loop as short as this is kept in memory: its seams would be seeks without end */
 };
 
 /* One place of the file that is being read. */
@@ -38,6 +39,8 @@ struct mxd_clip_tape {
     tape_head main, seam;
     float *picked;               /* mono sum: [channels picked][PIECE_FRAMES] */
     float *lead;                 /* crossfade: [channels][PIECE_FRAMES] */
+    uint64_t held_frames;        /* of a short loop: its crossfade and its span; 0 = too long */
+    float *held;                 /* [channels][held_frames]; NULL until it is read */
 };
 
 /* ---- The file ------------------------------------------------------------ */
@@ -193,15 +196,39 @@ static mxd_result read_span(mxd_clip_tape *tape, tape_head *head, int64_t positi
 
 /* ---- The loop ------------------------------------------------------------ */
 
+/* read_span for a loop: what lies from the crossfade before the span to its end, out of memory where it is held. */
+static mxd_result read_round(mxd_clip_tape *tape, tape_head *head, int64_t position, float *const *channels, size_t at,
+                             uint32_t num_frames)
+{
+    if (!tape->held_frames)
+        return read_span(tape, head, position, channels, at, num_frames);
+    if (!tape->held) {
+        float *held[MXD_AUDIO_MAX_CHANNELS];
+        tape->held = malloc(tape->held_frames * tape->num_channels * sizeof *tape->held);
+        if (!tape->held)
+            return mxd_fail(tape->problems, MXD_ERROR_MEMORY, NULL, "memory ran out");
+        for (uint32_t channel = 0; channel < tape->num_channels; channel++)
+            held[channel] = tape->held + channel * tape->held_frames;
+        mxd_result result = read_span(tape, &tape->main, -(int64_t)tape->crossfade_frames, held, 0,
+                                      (uint32_t)tape->held_frames);
+        if (result)
+            return result;
+    }
+    for (uint32_t channel = 0; channel < tape->num_channels; channel++)
+        memcpy(channels[channel] + at, tape->held + channel * tape->held_frames + tape->crossfade_frames + position,
+               num_frames * sizeof(float));
+    return MXD_OK;
+}
+
 /* A part of a seam: frames phase.. of the span, at most PIECE_FRAMES, pass into those before it. */
 static mxd_result read_seam(mxd_clip_tape *tape, uint64_t phase, float *const *channels, size_t at, uint32_t num_frames)
 {
     float *lead[MXD_AUDIO_MAX_CHANNELS];
     for (uint32_t channel = 0; channel < tape->num_channels; channel++)
         lead[channel] = tape->lead + (size_t)channel * PIECE_FRAMES;
-    mxd_result result = read_span(tape, &tape->main, (int64_t)phase, channels, at, num_frames);
+    mxd_result result = read_round(tape, &tape->main, (int64_t)phase, channels, at, num_frames);
     if (!result)
-        result = read_span(tape, &tape->seam, (int64_t)phase - (int64_t)tape->span_frames, lead, 0, num_frames);
+        result = read_round(tape, &tape->seam, (int64_t)phase - (int64_t)tape->span_frames, lead, 0, num_frames);
     if (result)
         return result;
     mxd_fade_curve curve = tape->clip->loop.curve;
@@ -227,7 +254,7 @@ static mxd_result read_loop(mxd_clip_tape *tape, uint64_t position, float *const
         mxd_result result;
         if (phase < seam) {
             count = least(seam - phase, count);
-            result = read_span(tape, &tape->main, (int64_t)phase, channels, at + done, count);
+            result = read_round(tape, &tape->main, (int64_t)phase, channels, at + done, count);
         } else {
             count = least(tape->span_frames - phase, count < PIECE_FRAMES ? count : PIECE_FRAMES);
             result = read_seam(tape, phase, channels, at + done, count);
@@ -287,6 +314,7 @@ void mxd_clip_tape_close(mxd_clip_tape *tape)
     finish_head(&tape->seam);
     free(tape->picked);
     free(tape->lead);
+    free(tape->held);
     free(tape);
 }
 
@@ -325,6 +353,8 @@ mxd_result mxd_clip_tape_open(const mxd_clip *clip, uint32_t sample_rate, uint32
         made->span_frames = 1; /* a frame at the session's rate may be less than half a frame of the file's */
     made->crossfade_frames = !clip->loop.on ? 0 : crossfade_frames < made->span_frames ? crossfade_frames
                                                                                        : made->span_frames;
+    uint64_t round = made->crossfade_frames + made->span_frames;
+    made->held_frames = clip->loop.on && round <= HELD_FRAMES ? round : 0;
     if (make_buffers(made))
         return MXD_OK;
     mxd_clip_tape_close(made);
