@@ -92,7 +92,7 @@ def full():
         {"type": "tremolo", "note": "1/16"},
         {"type": "auto-pan", "rate_hz": 0.2, "depth": 0.7, "shape": "square", "phase_deg": -90},
         {"type": "auto-pan", "note": "1/4.."}]
-    utilities.append({"type": "pitch", "semitones": -3.5, "cents": 20, "preserve_formants": True})
+    delays.append({"type": "pitch", "semitones": -3.5, "cents": 20, "preserve_formants": True})
     for insert in [eq, room, response] + utilities + dynamics + delays + reverbs:
         insert.setdefault("bypass", False)
         insert.setdefault("automation", [])
