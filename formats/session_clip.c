@@ -110,7 +110,7 @@ static void load_speed(mxd_loader *loader, mxd_reader *reader, mxd_clip *clip)
 {
     clip->speed = clip->stretch = 1.0;
     mxd_read_number(reader, "speed", MXD_OPTIONAL, 0.25, 4.0, &clip->speed);
-    mxd_read_number(reader, "stretch", MXD_OPTIONAL, 0.1, 10.0, &clip->stretch);
+    mxd_read_number(reader, "stretch", MXD_OPTIONAL, MXD_STRETCH_MIN_RATIO, 10.0, &clip->stretch);
     mxd_read_number(reader, "pitch_semitones", MXD_OPTIONAL, -24.0, 24.0, &clip->pitch_semitones);
     bool formants = mxd_read_bool(reader, "preserve_formants", MXD_OPTIONAL, &clip->preserve_formants);
     bool stretch = mxd_read_has(reader, "stretch"), pitch = mxd_read_has(reader, "pitch_semitones");
@@ -119,6 +119,12 @@ static void load_speed(mxd_loader *loader, mxd_reader *reader, mxd_clip *clip)
                                          "\"pitch_semitones\" change them apart: use the one or the others");
     if (formants && !pitch)
         mxd_reader_fail(reader, "preserve_formants", "\"preserve_formants\" has a meaning with \"pitch_semitones\" only");
+    double ratio = clip->stretch * pow(2.0, clip->pitch_semitones / 12.0);
+    if (ratio < MXD_STRETCH_MIN_RATIO)
+        mxd_reader_fail(reader, stretch ? "stretch" : "pitch_semitones",
+                        "a stretch of %.10g at a pitch of %.10g semitones is more than Rubber Band can do: its product with "
+                        "the ratio of pitch is %.3g, and must be %.10g or more", clip->stretch, clip->pitch_semitones,
+                        ratio, MXD_STRETCH_MIN_RATIO);
     if (mxd_clip_is_stretched(clip) && loader->session->sample_rate > MXD_STRETCH_MAX_RATE)
         mxd_reader_fail(reader, stretch ? "stretch" : "pitch_semitones",
                         "Rubber Band works at session rates up to %u Hz; render at one of these, or use \"speed\"",

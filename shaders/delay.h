@@ -36,7 +36,8 @@
 #define MXD_DELAY_LOOP 2    /* 0: FEEDBACK is 0 throughout */
 #define MXD_DELAY_CROSS 3   /* 1: what a line hears feeds the other one */
 #define MXD_DELAY_CUTS 4    /* MXD_DELAY_LOW_CUT_ON | MXD_DELAY_HIGH_CUT_ON */
-#define MXD_DELAY_NUM_SETTINGS 5
+#define MXD_DELAY_SHORTEST 5 /* no delay of the render is shorter, in frames: how long tiles are at least */
+#define MXD_DELAY_NUM_SETTINGS 6
 
 #define MXD_DELAY_LOW_CUT_ON 1
 #define MXD_DELAY_HIGH_CUT_ON 2

@@ -92,8 +92,14 @@ def full():
         {"type": "tremolo", "note": "1/16"},
         {"type": "auto-pan", "rate_hz": 0.2, "depth": 0.7, "shape": "square", "phase_deg": -90},
         {"type": "auto-pan", "note": "1/4.."}]
-    delays.append({"type": "pitch", "semitones": -3.5, "cents": 20, "preserve_formants": True})
-    for insert in [eq, room, response] + utilities + dynamics + delays + reverbs:
+    linear = {"type": "eq", "phase": "linear", "fir_length": 1023, "bands": [
+        {"type": "bell", "frequency_hz": 300, "gain_db": 3, "scope": "side"}]}
+    dynamic = {"type": "eq", "phase": "minimum", "side_chain": {"from": "Panned"}, "bands": [
+        {"type": "low-shelf", "frequency_hz": 300, "threshold_db": -20, "ratio": 3, "attack_ms": 5, "release_ms": 50,
+         "knee_db": 3, "range_db": 12, "direction": "up", "scope": "mid"}],
+         "automation": [{"parameter": "bands[0].threshold_db", "points": [[0, -20], [1, -30]]}]}
+    reverbs.append({"type": "pitch", "semitones": -3.5, "cents": 20, "preserve_formants": True})
+    for insert in [eq, room, response, linear, dynamic] + utilities + dynamics + delays + reverbs:
         insert.setdefault("bypass", False)
         insert.setdefault("automation", [])
     return {
@@ -114,7 +120,7 @@ def full():
                         "loop": {"length_s": 0.5, "crossfade_s": 0.05, "curve": "linear"}},
                        {"file": "stereo.wav", "fade_in": {"length_s": 0}, "channels": [1, 0], "speed": 2},
                        {"file": "stereo.wav", "stretch": 0.5, "pitch_semitones": -3.5, "preserve_formants": True}],
-             "inserts": [eq, response], "fader_db": -4, "mute": False, "solo": True, "solo_safe": True,
+             "inserts": [eq, response, linear, dynamic], "fader_db": -4, "mute": False, "solo": True, "solo_safe": True,
              "polarity": True, "delay_ms": -12.5, "groups": ["Band", "All"],
              "sends": [{"to": "Hall", "gain_db": -12, "tap": "pre-fader", "mute": False, "pan": -0.5}, {"to": "Drums"}],
              "automation": [
@@ -219,6 +225,7 @@ def reverb(index, key):
     return delay(12 + index, key)
 
 
+LINEAR, DYNAMIC = ("tracks", 0, "inserts", 2), ("tracks", 0, "inserts", 3, "bands", 0)
 # Each is wrong by itself, and the loader must place it at (or right above) the path that is changed.
 WRONG = [
     (("mixdown",), ...), (("mixdown",), 2), (("mixdown",), "1"), (("title",), 3), (("sample_rate",), 7999),
@@ -278,7 +285,12 @@ WRONG = [
     (BAND + ("gain_db",), ...), (BAND + ("q",), 0), (BAND + ("slope_db_per_octave",), 12), (BAND + ("enabled",), 1),
     (TRACK + ("inserts", 0, "bands", 0), {"type": "low-pass", "frequency_hz": 80, "q": 1, "slope_db_per_octave": 24}),
     (TRACK + ("inserts", 0, "bands", 0, "gain_db"), 1),
-    (TRACK + ("inserts", 0, "bands", 0, "slope_db_per_octave"), 18), (BAND + ("threshold_db",), -20),
+    (TRACK + ("inserts", 0, "bands", 0, "slope_db_per_octave"), 18), (BAND + ("ratio",), 2), (BAND + ("scope",), "centre"),
+    (LINEAR + ("fir_length",), 1024), (LINEAR + ("fir_length",), 61), (LINEAR + ("phase",), 1),
+    (LINEAR + ("bands", 0, "threshold_db"), -20), (LINEAR + ("side_chain",), {"from": "Panned"}),
+    (DYNAMIC + ("ratio",), 0.5), (DYNAMIC + ("direction",), "left"), (DYNAMIC + ("type",), "tilt"),
+    (DYNAMIC + ("threshold_db",), 25), (DYNAMIC + ("attack_ms",), 0), (DYNAMIC + ("release_ms",), 0),
+    (DYNAMIC + ("knee_db",), 49), (DYNAMIC + ("range_db",), 61),
     (TRACK + ("inserts", 1, "impulse_response"), ...), (TRACK + ("inserts", 1, "impulse_response"), 3),
     (TRACK + ("inserts", 1, "matrix"), []), (TRACK + ("inserts", 1, "matrix"), [[0.5]]), (TRACK + ("inserts", 1, "matrix"), [[-1]]),
     (TRACK + ("inserts", 1, "length_s"), 31), (TRACK + ("inserts", 1, "wet_db"), None),

@@ -73,7 +73,7 @@ static void test_a_slice_and_stems(void **state)
     free(out.samples);
     assert_one_impulse(fixture_path(f, "out.wav"), IMPULSE_FRAME - 576, 6.0 * sqrt(0.5));
     assert_one_impulse(fixture_path(f, "late.stems/01 Straight.wav"), IMPULSE_FRAME - 576, sqrt(0.5));
-    assert_one_impulse(fixture_path(f, "out.stems/05 Latest.wav"), IMPULSE_FRAME - 576, sqrt(0.5));
+    assert_one_impulse(fixture_path(f, "out.stems/04 Latest.wav"), IMPULSE_FRAME - 576, sqrt(0.5));
 }
 
 /* The bus is 9 ms late where its fader jumps: the jump is heard at its own frame, on the clips that play there. */
@@ -107,7 +107,7 @@ static void check_ducking(fixture *f, const char *key_inserts, const char *pad_i
     snprintf(json, sizeof json,
              HEAD "\"length_s\": 0.5, \"tracks\": ["
                   "{ \"name\": \"Pad\", " ONES ", \"place\": { \"pan\": -1 }, \"inserts\": [ %s"
-                  "{ \"type\": \"compressor\", \"threshold_db\": -20, \"ratio\": 1000, \"knee_db\": 0, \"attack_ms\": 0,"
+                  "{ \"type\": \"compressor\", \"threshold_db\": -20, \"ratio\": 100, \"knee_db\": 0, \"attack_ms\": 0,"
                   "\"release_ms\": 50, \"side_chain\": { \"from\": \"Key\", \"tap\": \"pre-fader\" } } ] %s },"
                   "{ \"name\": \"Key\", \"clips\": [ { \"file\": \"ones.wav\", \"start_s\": 0.25 } ], \"mute\": true,"
                   "\"inserts\": [ %s ] } ], \"buses\": [ { \"name\": \"Bus\", \"channels\": 1, \"place\":"
@@ -116,7 +116,7 @@ static void check_ducking(fixture *f, const char *key_inserts, const char *pad_i
     fixture_audio out = fixture_output(f, json, NULL);
     assert_sample(&out, 0, 0, 1.0);
     assert_sample(&out, 0, 11999, 1.0);
-    for (uint64_t i = 12000; i < out.frames; i++) /* a ratio of 1000 leaves 0.02 dB */
+    for (uint64_t i = 12000; i < out.frames; i++) /* a ratio of 100 stands for infinity */
         if (!(fabs(out.samples[2 * i] - db(-20)) < 3e-4))
             fail_msg("frame %llu: %.6f", (unsigned long long)i, (double)out.samples[2 * i]);
     free(out.samples);

@@ -50,8 +50,9 @@ static void test_comp_of_takes(void **state)
 static void test_edited_clips_from_the_middle(void **state)
 {
     static const char *const edits[] = {
-        "\"speed\": 0.75", "\"reverse\": true, \"loop\": { \"length_s\": 2.5, \"crossfade_s\": 0.1 }, \"length_s\": 0.5, "
-        "\"offset_s\": 0.2", "\"stretch\": 1.25, \"pitch_semitones\": -2", "\"mono_sum\": true, \"polarity\": true"};
+        "\"speed\": 0.75",
+        "\"reverse\": true, \"length_s\": 0.5, \"offset_s\": 0.2, \"loop\": { \"length_s\": 2.5, \"crossfade_s\": 0.1 }",
+        "\"stretch\": 1.25, \"pitch_semitones\": -2", "\"mono_sum\": true, \"polarity\": true"};
     static const double seconds[] = {4.0 / 3, 2.5, 1.25, 1.0};
     for (int i = 0; i < 4; i++) {
         char json[1024];

@@ -161,7 +161,7 @@ static void test_clip_edits(void **state)
                       {2, "/tracks/0/clips/1/preserve_formants",
                        "\"preserve_formants\" has a meaning with \"pitch_semitones\" only"},
                       {3, "/tracks/0/clips/2/speed", "\"speed\" is 0, but must be from 0.25 to 4"},
-                      {4, "/tracks/0/clips/3/stretch", "\"stretch\" is 20, but must be from 0.1 to 10"},
+                      {4, "/tracks/0/clips/3/stretch", "\"stretch\" is 20, but must be from 0.15 to 10"},
                       {5, "/tracks/0/clips/4/envelope_curve",
                        "\"envelope_curve\" is the curve of an \"envelope\", but there is none"},
                       {6, "/tracks/0/clips/5/envelope",
@@ -190,14 +190,17 @@ static void test_clip_edits(void **state)
         {.tracks = "{\"name\": \"T\", \"clips\": [{\"file\": \"stereo.wav\", \"channel\": 0, \"channels\": @1[0, 1]},\n"
                    "{\"file\": \"stereo.wav\", \"channels\": @2[]}, {\"file\": \"stereo.wav\", \"channels\": [0, @30.5]},\n"
                    "{\"file\": \"stereo.wav\", \"channels\": [1, @4-1]}, {\"file\": \"stereo.wav\", \"channels\": @5[1, 2]},\n"
-                   "{\"file\": \"mono.wav\", @6\"loop_s\": 3}, {\"file\": \"mono.wav\", \"reverse\": @71}]}",
+                   "{\"file\": \"mono.wav\", @6\"loop_s\": 3}, {\"file\": \"mono.wav\", \"pitch_semitones\": -24, \"stretch\": @80.5},\n"
+                   "{\"file\": \"mono.wav\", \"reverse\": @71}]}",
          .problems = {{1, "/tracks/0/clips/0/channels", "\"channel\" picks one and \"channels\" several: give one of the two"},
                       {2, "/tracks/0/clips/1/channels", "\"channels\" must list 1 to 64 channels of the file"},
                       {3, "/tracks/0/clips/2/channels/1", "this item must be a whole number, not 0.5"},
                       {4, "/tracks/0/clips/3/channels/1", "this item is -1, but must be from 0 to 1023"},
                       {5, "/tracks/0/clips/4/channels", "\"channels\" names 2, but the file has 2: they count from 0"},
                       {6, "/tracks/0/clips/5/loop_s", "unknown key \"loop_s\"; did you mean \"loop\"?"},
-                      {7, "/tracks/0/clips/6/reverse", "\"reverse\" must be true or false, not a number"}}},
+                      {8, "/tracks/0/clips/6/stretch", "a stretch of 0.5 at a pitch of -24 semitones is more than Rubber "
+                       "Band can do: its product with the ratio of pitch is 0.125, and must be 0.15 or more"},
+                      {7, "/tracks/0/clips/7/reverse", "\"reverse\" must be true or false, not a number"}}},
     };
     check_sessions(*state, cases, COUNT(cases));
 }

@@ -94,6 +94,7 @@ static mxd_result chorus_emit(const void *opaque, mxd_graph_builder *builder, ui
         mxd_builder_bounds(builder, i, &low[i], &high[i]);
     const mxd_delay_lines lines = {
         .longest_frames = longest_of(params, high[DELAY_MS], high[DEPTH_MS]),
+        .shortest_frames = 0.001 * low[DELAY_MS] * params->sample_rate,
         .num_voices = params->num_voices,
         .loop = low[FEEDBACK] != 0.0 || high[FEEDBACK] != 0.0,
         .map = chorus_map,

@@ -34,8 +34,7 @@ typedef struct delay_params {
     double values[NUM_VALUES];
     double sample_rate;
     double note_beats;     /* 0: by the time */
-    double slowest_bpm;
-    bool tempo_moves;
+    double slowest_bpm, fastest_bpm;
     bool ping_pong;
 } delay_params;
 
@@ -46,9 +45,7 @@ static void *delay_read(mxd_reader *reader, const mxd_effect_context *context)
         mxd_reader_fail(reader, NULL, "memory ran out");
         return NULL;
     }
-    double fastest_bpm;
-    mxd_tempo_bounds(context->session, &params->slowest_bpm, &fastest_bpm);
-    params->tempo_moves = fastest_bpm > params->slowest_bpm;
+    mxd_tempo_bounds(context->session, &params->slowest_bpm, &params->fastest_bpm);
     params->sample_rate = context->sample_rate;
     params->note_beats = mxd_read_note_or(reader, "time_s");
     if (!mxd_read_has(reader, "time_s") && !mxd_read_has(reader, "note"))
@@ -138,8 +135,11 @@ static mxd_result delay_emit(const void *opaque, mxd_graph_builder *builder, uin
     for (uint32_t i = 0; i < NUM_VALUES; i++)
         mxd_builder_bounds(builder, i, &low[i], &high[i]);
     const double longest_s = params->note_beats > 0.0 ? time_of(params, low, params->slowest_bpm) : high[TIME];
+    const double shortest_s = params->note_beats > 0.0 ? time_of(params, low, params->fastest_bpm) : low[TIME];
     const mxd_delay_lines lines = {
         .longest_frames = longest_of(params, longest_s, high[SPREAD], high[MODULATION_MS]),
+        .shortest_frames =
+            (shortest_s * fmin(1.0, 1.0 + low[SPREAD]) - 0.001 * high[MODULATION_MS]) * params->sample_rate - 1.0,
         .num_voices = 1,
         .loop = low[FEEDBACK] != 0.0 || high[FEEDBACK] != 0.0,
         .cross = params->ping_pong,
@@ -147,7 +147,7 @@ static mxd_result delay_emit(const void *opaque, mxd_graph_builder *builder, uin
                 (low[HIGH_CUT] < MXD_OPEN_HZ ? MXD_DELAY_HIGH_CUT_ON : 0u),
         .map = delay_map,
         .moves = (high[MODULATION_MS] > 0.0 && high[MODULATION_HZ] > 0.0) ||
-                 (params->note_beats > 0.0 && params->tempo_moves),
+                 (params->note_beats > 0.0 && params->fastest_bpm > params->slowest_bpm),
         .rate_hz = delay_rate,
     };
     return mxd_delay_lines_emit(&lines, builder, lanes, num_inputs);

@@ -24,6 +24,7 @@ mxd_result mxd_delay_lines_emit(const mxd_delay_lines *lines, mxd_graph_builder 
         [MXD_DELAY_LOOP] = lines->loop,
         [MXD_DELAY_CROSS] = lines->cross,
         [MXD_DELAY_CUTS] = lines->cuts,
+        [MXD_DELAY_SHORTEST] = (uint32_t)fmin(fmax(lines->shortest_frames, MXD_DELAY_MIN_FRAMES), MXD_DELAY_MARGIN),
     };
     while (settings[MXD_DELAY_LENGTH] < fmin(lines->longest_frames, MOST_FRAMES) + MXD_DELAY_MARGIN)
         settings[MXD_DELAY_LENGTH] *= 2;

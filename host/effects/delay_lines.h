@@ -12,6 +12,7 @@
 
 typedef struct mxd_delay_lines {
     double longest_frames;   /* over the session, handles of its curves included */
+    double shortest_frames;  /* the same */
     uint32_t num_voices;
     bool loop;               /* there may be feedback */
     bool cross;              /* one row of two lines that feed each other; else a row a channel */

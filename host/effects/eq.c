@@ -3,6 +3,7 @@
  * channels of its scope. What stands still is designed once (eq_design.c); what
  * automation moves is designed for every point of the kernels' grid.
  */
+#include "dynamics.h"
 #include "eq_linear.h"
 
 #include "../../formats/reader.h"
@@ -132,7 +133,11 @@ static uint64_t band_tail_frames(const mxd_eq_insert *insert, uint32_t index)
         band.q = values[MXD_EQ_Q];
         mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS];
         const uint32_t num_sections = mxd_eq_design(&band, insert->sample_rate, sections);
-        const uint64_t tail = mxd_svf_tail_frames(sections, num_sections);
+        uint64_t tail = mxd_svf_tail_frames(sections, num_sections);
+        if (item->is_dynamic) {
+            const mxd_svf filter = mxd_eq_dynamic_filter(&band, mxd_eq_prewarp(band.frequency_hz, insert->sample_rate));
+            tail += mxd_svf_tail_frames(&filter, 1);
+        }
         longest = tail > longest ? tail : longest;
     }
     return longest;
@@ -146,9 +151,25 @@ static uint64_t eq_tail_frames(const void *params, uint32_t num_inputs)
     if (insert->linear)
         return insert->linear->length ? insert->linear->length - 1 : 0;
     for (uint32_t i = 0; i < insert->num_bands; i++)
-        if (mxd_eq_item_works(&insert->bands[i]))
+        if (insert->bands[i].works)
             tail += band_tail_frames(insert, i);
     return tail;
+}
+
+/* The detectors of dynamic bands, longer than the sound. */
+static uint64_t eq_settle_frames(const void *params, const double *values)
+{
+    const mxd_eq_insert *insert = params;
+    uint64_t longest = 0;
+    for (uint32_t i = 0; i < insert->num_bands; i++) {
+        if (!insert->bands[i].works || !insert->bands[i].is_dynamic)
+            continue;
+        const mxd_dynamics_curve curve = {.attack_ms = values[mxd_eq_value_index(i, MXD_EQ_ATTACK)],
+                                          .release_ms = values[mxd_eq_value_index(i, MXD_EQ_RELEASE)]};
+        const uint64_t frames = mxd_dynamics_settle_frames(&curve, insert->sample_rate);
+        longest = frames > longest ? frames : longest;
+    }
+    return longest ? longest + eq_tail_frames(params, 1) : 0;
 }
 
 static uint32_t eq_latency_frames(const void *params, uint32_t num_inputs)
@@ -169,6 +190,7 @@ static mxd_result eq_emit(const void *params, mxd_graph_builder *builder, uint32
 const mxd_effect mxd_effect_eq = {
     .type = "eq",
     .num_values = MXD_EQ_NUM_VALUES,
+    .has_side_chain = true,
     .find_parameter = eq_find_parameter,
     .automated = eq_automated,
     .read = eq_read,
@@ -176,5 +198,6 @@ const mxd_effect mxd_effect_eq = {
     .num_outputs = eq_num_outputs,
     .latency_frames = eq_latency_frames,
     .tail_frames = eq_tail_frames,
+    .settle_frames = eq_settle_frames,
     .emit = eq_emit,
 };

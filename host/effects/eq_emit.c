@@ -128,9 +128,8 @@ static void map_bands(const void *params, const double *values, uint32_t index, 
     }
 }
 
-/* Rows of the kernel filter, as few as take all lanes. */
-static mxd_result emit_filter(emission *e, const uint32_t *inputs, const uint32_t *outputs, uint32_t num_lanes,
-                              uint32_t num_sections, mxd_row_map *map, uint32_t index)
+mxd_result mxd_eq_emit_filter(mxd_graph_builder *builder, const uint32_t *inputs, const uint32_t *outputs,
+                              uint32_t num_lanes, uint32_t num_sections, mxd_row_map *map, uint32_t index)
 {
     const uint32_t settings[MXD_FILTER_NUM_SETTINGS] = {[MXD_FILTER_SECTIONS] = num_sections};
     mxd_result result = MXD_OK;
@@ -147,7 +146,7 @@ static mxd_result emit_filter(emission *e, const uint32_t *inputs, const uint32_
             .map = map,
             .index = index,
         };
-        result = mxd_builder_row_add(e->builder, &row);
+        result = mxd_builder_row_add(builder, &row);
     }
     return result;
 }
@@ -161,8 +160,8 @@ static uint32_t num_sections_of(const mxd_eq_item *item)
 /* Whether a band can share a row with one that moves: bands that do nothing can. */
 static bool is_alike(const mxd_eq_item *item, mxd_eq_scope scope)
 {
-    return !mxd_eq_item_works(item) ||
-           (mxd_eq_item_moves(item) && !item->is_dynamic && item->scope == scope);
+    const bool is_dynamic = item->works && item->is_dynamic;
+    return !is_dynamic && (!mxd_eq_item_works(item) || (mxd_eq_item_moves(item) && item->scope == scope));
 }
 
 /* The band's sections, and those of the bands behind it that can go along; *band is the last of them. */
@@ -183,8 +182,22 @@ static mxd_result emit_moving(emission *e, uint32_t *band)
     mxd_result result = flush(e, lanes);
     if (result != MXD_OK)
         return result;
-    return emit_filter(e, e->lanes + lanes.first, e->lanes + lanes.first, lanes.end - lanes.first, num_sections,
-                       map_bands, index_of(first, *band + 1));
+    return mxd_eq_emit_filter(e->builder, e->lanes + lanes.first, e->lanes + lanes.first, lanes.end - lanes.first,
+                              num_sections, map_bands, index_of(first, *band + 1));
+}
+
+/* ---- Dynamic bands ------------------------------------------------------- */
+
+/* Both channels share a gain, by their own levels: left and right's, not mid and side's. */
+static mxd_result emit_dynamic(emission *e, uint32_t band)
+{
+    const span lanes = span_of(e, e->insert->bands[band].scope);
+    mxd_result result = lanes.end - lanes.first > 1 ? enter_pair(e, false) : MXD_OK;
+    if (result == MXD_OK)
+        result = flush(e, lanes);
+    if (result != MXD_OK)
+        return result;
+    return mxd_eq_emit_dynamic(e->insert, band, e->builder, e->lanes + lanes.first, lanes.end - lanes.first);
 }
 
 /* ---- All of them --------------------------------------------------------- */
@@ -194,11 +207,13 @@ static mxd_result emit_bands(emission *e)
     mxd_result result = MXD_OK;
     for (uint32_t i = 0; i < e->insert->num_bands && result == MXD_OK; i++) {
         const mxd_eq_item *item = &e->insert->bands[i];
-        if (!mxd_eq_item_works(item))
+        const bool is_dynamic = item->works && item->is_dynamic, works = mxd_eq_item_works(item);
+        if (is_dynamic || works)
+            result = enter_scope(e, item->scope);
+        if (is_dynamic && result == MXD_OK)
+            result = emit_dynamic(e, i);
+        if (!works || result != MXD_OK)
             continue;
-        result = enter_scope(e, item->scope);
-        if (result != MXD_OK)
-            return result;
         if (mxd_eq_item_moves(item))
             result = emit_moving(e, &i);
         else

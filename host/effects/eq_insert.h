@@ -5,11 +5,13 @@
  *   eq_read.c    reading and checking bands
  *   eq_design.c  a band's sections
  *   eq_emit.c    bands, in their order, as steps
+ *   eq_dynamic.c the dynamic part of a band
  *   eq_linear.c  all bands at once as linear-phase responses
  */
 #ifndef MXD_EFFECTS_EQ_INSERT_H
 #define MXD_EFFECTS_EQ_INSERT_H
 
+#include "../graph/builder.h"
 #include "effect.h"
 #include "eq.h"
 
@@ -77,20 +79,29 @@ typedef struct mxd_eq_insert {
 mxd_eq_insert *mxd_eq_read(struct mxd_reader *reader, const mxd_effect_context *context, bool *is_linear,
                            uint32_t *fir_length);
 
-/* Whether a band does anything: a gain of 0 dB at rest does not. */
+/* Whether a band's sections do anything: a gain of 0 dB at rest does not. What a dynamic band adds comes in front of them. */
 bool mxd_eq_item_works(const mxd_eq_item *item);
 /* Whether its sections move. */
 bool mxd_eq_item_moves(const mxd_eq_item *item);
 /*
- * A dynamic band's filter: what its gain works on. A bell's is the band-pass of
- * its width, a shelf's the first-order low- or high-pass.
+ * A dynamic band's filter B: with a gain G that follows the level of B x, the
+ * band is x + (G - 1) B x, and of constant width. A bell's is the band-pass of
+ * its q, 0 dB at the centre; a shelf's the first-order low- or high-pass.
  */
-mxd_svf mxd_eq_item_filter(const mxd_eq_item *item, double g, double q);
+mxd_svf mxd_eq_dynamic_filter(const mxd_eq_band *band, double g);
 /* The band with the insert's values at a moment; *g = tan(pi f / rate). */
 mxd_eq_band mxd_eq_item_at(const mxd_eq_insert *insert, uint32_t band, const double *values, double *g);
 
+/* eq_dynamic.c: the dynamic part of a band on some lanes, which become fresh ones. */
+mxd_result mxd_eq_emit_dynamic(const mxd_eq_insert *insert, uint32_t band, mxd_graph_builder *builder,
+                               uint32_t *lanes, uint32_t num_lanes);
+
+/* A row map's values of the kernel filter on some lanes: as few rows as take them all. */
+mxd_result mxd_eq_emit_filter(mxd_graph_builder *builder, const uint32_t *inputs, const uint32_t *outputs,
+                              uint32_t num_lanes, uint32_t num_sections, mxd_row_map *map, uint32_t index);
+
 /* mxd_effect's emit in minimum phase. */
-mxd_result mxd_eq_emit(const mxd_eq_insert *insert, struct mxd_graph_builder *builder, uint32_t *lanes,
+mxd_result mxd_eq_emit(const mxd_eq_insert *insert, mxd_graph_builder *builder, uint32_t *lanes,
                        uint32_t num_lanes);
 
 #endif

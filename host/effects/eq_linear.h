@@ -5,7 +5,7 @@
  * The magnitudes are those of the minimum-phase sections, taken on a grid of at
  * least four times the length, transformed back, and windowed by a Tukey window
  * (flat over the inner half). A response of N frames cannot show what is narrower
- * than about 2 rate / N: the steep side of a high-pass, the depth of a notch.
+ * than about 4 rate / N: the depth of a notch, the foot of a band-pass at 0 Hz.
  * Without a length that is asked for, N follows from the slowest pole or zero of
  * any band, up to MXD_EQ_MAX_AUTO_FIR; above that resolution the magnitude then
  * lies within 0.05 dB wherever it is above -40 dB of the highest.

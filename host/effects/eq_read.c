@@ -1,4 +1,5 @@
 /* Reading an equaliser and its bands. */
+#include "dynamics.h"
 #include "eq_insert.h"
 
 #include "../../formats/reader.h"
@@ -126,7 +127,7 @@ static bool read_band(mxd_reader *reader, uint32_t sample_rate, bool is_dynamic,
 /* Keys, ranges and defaults of a dynamic band. The range's default is for a gain that falls. */
 static const mxd_insert_parameter dynamic_parameters[MXD_EQ_BAND_VALUES - MXD_EQ_NUM_SHAPE_VALUES] = {
     {.key = "threshold_db", .min = -96.0, .max = 24.0},
-    {.key = "ratio", .min = 1.0, .max = 1000.0, .initial = 2.0},
+    {.key = "ratio", .min = 1.0, .max = MXD_DYNAMICS_MAX_RATIO, .initial = 2.0},
     {.key = "attack_ms", .min = 0.01, .max = 1000.0, .initial = 10.0},
     {.key = "release_ms", .min = 0.1, .max = 10000.0, .initial = 100.0},
     {.key = "knee_db", .min = 0.0, .max = 48.0, .initial = 6.0},
@@ -184,11 +185,8 @@ static void read_item(mxd_reader *reader, uint32_t sample_rate, bool is_linear, 
         refuse_dynamics(reader, "is for a dynamic band, which begins with threshold_db: give that, or remove this", item);
     else if (item->works && type != MXD_EQ_BELL && type != MXD_EQ_LOW_SHELF && type != MXD_EQ_HIGH_SHELF)
         refuse_dynamics(reader, "is for a dynamic band: a bell, a low-shelf or a high-shelf", item);
-    else {
+    else
         read_dynamics(reader, item);
-        if (item->works)
-            item->works = !mxd_read_refuse(reader, "threshold_db", "a dynamic equaliser band");
-    }
     item->values[MXD_EQ_FREQUENCY] = item->band.frequency_hz;
     item->values[MXD_EQ_GAIN] = item->band.gain_db;
     item->values[MXD_EQ_Q] = item->band.q;
@@ -280,5 +278,10 @@ mxd_eq_insert *mxd_eq_read(mxd_reader *reader, const mxd_effect_context *context
             item->g = mxd_eq_prewarp(item->band.frequency_hz, context->sample_rate);
     }
     mxd_reader_close(bands);
+    bool any_dynamic = false;
+    for (uint32_t i = 0; i < insert->num_bands; i++)
+        any_dynamic |= insert->bands[i].is_dynamic;
+    if (!any_dynamic && mxd_read_has(reader, "side_chain"))
+        mxd_reader_fail(reader, "side_chain", "side_chain is what dynamic bands listen to, and this eq has none");
     return insert;
 }

@@ -148,7 +148,8 @@ static void measure_mix(const mxd_mix *mix, uint32_t block_frames, sizes *size)
         size->outputs += mix->lanes[i] != MXD_NO_INDEX;
     size->most_slots = max_of(size->most_slots, (uint64_t)mix->num_lanes * mix->num_routes);
     for (uint32_t i = 0; i < mix->num_routes; i++) {
-        uint64_t points = points_of(&mix->routes[i], block_frames);
+        /* Behind a latency, one more: before the session's first frame. */
+        uint64_t points = points_of(&mix->routes[i], block_frames) + (mix->latency > 0);
         uint64_t edges = edges_of(&mix->routes[i], mix->num_lanes);
         size->most_points = max_of(size->most_points, points);
         size->most_gains = max_of(size->most_gains, points * mix->num_lanes);
@@ -448,6 +449,7 @@ static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, 
     }
     num_points = add_point(a, route, block, begin, false, num_outputs, num_points);
     uint64_t frame = next_bend(route, begin);
+    /* No further bend is UINT64_MAX, and would come soon after a beginning before frame 0. */
     for (; frame != UINT64_MAX && frame - block->first < block->num_frames; frame = next_bend(route, frame)) {
         if (jumps)
             num_points = add_point(a, route, block, frame, true, num_outputs, num_points);

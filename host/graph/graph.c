@@ -227,10 +227,11 @@ static uint64_t settle_of(const mxd_insert *insert)
     if (!insert->effect->settle_frames)
         return 0;
     memcpy(values, insert->params, insert->effect->num_values * sizeof *values);
-    for (uint32_t i = 0; i < insert->num_automation; i++)
-        for (uint32_t j = 0; j < insert->automation[i].num_points; j++)
-            if (insert->automation[i].points[j].value > values[insert->automation[i].value])
-                values[insert->automation[i].value] = insert->automation[i].points[j].value;
+    for (uint32_t i = 0; i < insert->num_automation; i++) {
+        double least, most, *value = &values[insert->automation[i].value];
+        mxd_insert_bounds(insert, insert->automation[i].value, &least, &most);
+        *value = most > *value ? most : *value;
+    }
     return insert->effect->settle_frames(insert->params, values);
 }
 

@@ -41,23 +41,37 @@ void mxd_insert_bounds(const mxd_insert *insert, uint32_t value, double *lowest,
     }
 }
 
-uint64_t mxd_insert_tail_frames(const mxd_insert *insert, uint32_t num_inputs)
+/* The tail that other values would have, or the longest so far. */
+static uint64_t longer_tail(const mxd_insert *insert, uint32_t num_inputs, const double *values, uint64_t longest)
 {
     double rest[MXD_MAX_INSERT_VALUES];
     const size_t bytes = insert->effect->num_values * sizeof *rest;
+    memcpy(rest, insert->params, bytes);
+    memcpy(insert->params, values, bytes);
+    const uint64_t tail = insert->effect->tail_frames(insert->params, num_inputs);
+    memcpy(insert->params, rest, bytes);
+    return tail > longest ? tail : longest;
+}
+
+uint64_t mxd_insert_tail_frames(const mxd_insert *insert, uint32_t num_inputs)
+{
     if (insert->num_automation == 0)
         return insert->effect->tail_frames(insert->params, num_inputs);
     uint64_t longest = 0;
-    memcpy(rest, insert->params, bytes);
-    for (uint32_t i = 0; i < insert->num_automation; i++)
-        for (uint32_t p = 0; p < insert->automation[i].num_points; p++) {
-            double values[MXD_MAX_INSERT_VALUES];
-            mxd_insert_values(insert, insert->automation[i].points[p].frame, false, values);
-            memcpy(insert->params, values, bytes);
-            const uint64_t tail = insert->effect->tail_frames(insert->params, num_inputs);
-            memcpy(insert->params, rest, bytes);
-            longest = tail > longest ? tail : longest;
+    for (uint32_t i = 0; i < insert->num_automation; i++) {
+        const mxd_automation *automation = &insert->automation[i];
+        double values[MXD_MAX_INSERT_VALUES], ends[2];
+        for (uint32_t p = 0; p < automation->num_points; p++) {
+            mxd_insert_values(insert, automation->points[p].frame, false, values);
+            longest = longer_tail(insert, num_inputs, values, longest);
         }
+        /* A Bezier curve may pass its points. */
+        mxd_insert_bounds(insert, automation->value, &ends[0], &ends[1]);
+        for (uint32_t e = 0; automation->segments && e < 2; e++) {
+            values[automation->value] = ends[e];
+            longest = longer_tail(insert, num_inputs, values, longest);
+        }
+    }
     return longest;
 }
 

@@ -13,6 +13,8 @@ static const char *check(const mxd_kernel_shape *shape)
         return "a delay line is a power of two from 2^10 to 2^23 frames long";
     if (voices < 1 || voices > MXD_DELAY_MAX_VOICES)
         return "a delay has 1 to 8 voices";
+    if (shape->settings[MXD_DELAY_SHORTEST] < MXD_DELAY_MIN_FRAMES || shape->settings[MXD_DELAY_SHORTEST] > length)
+        return "a delay is at least 4 frames long, and fits its line";
     if (shape->settings[MXD_DELAY_LOOP] > 1 || shape->settings[MXD_DELAY_CROSS] > 1)
         return "the loop of a delay and its crossing are 0 or 1";
     if (shape->settings[MXD_DELAY_CROSS] && shape->num_outputs != 2)
@@ -37,6 +39,15 @@ static double flops(const mxd_kernel_shape *shape)
     return shape->num_outputs * (MXD_DELAY_TAPS * 2.0 * shape->settings[MXD_DELAY_VOICES] + 10.0);
 }
 
+/* A tile of a workgroup of 128, or with a loop the shortest: its taps, its reach, two scans. */
+static double loops(const mxd_kernel_shape *shape)
+{
+    const double shortest = shape->settings[MXD_DELAY_SHORTEST], voices = shape->settings[MXD_DELAY_VOICES];
+    const double reach = shortest < 22.0 ? shortest / 4.0 : shortest - MXD_DELAY_HALF;
+    const double tile = shape->settings[MXD_DELAY_LOOP] && reach < 128.0 ? reach : 128.0;
+    return (2.0 + shape->num_outputs * (voices * (MXD_DELAY_TAPS + 2.0) + 22.0)) / tile;
+}
+
 const mxd_kernel mxd_kernel_delay = {
     .name = "delay",
     .num_settings = MXD_DELAY_NUM_SETTINGS,
@@ -46,4 +57,5 @@ const mxd_kernel mxd_kernel_delay = {
     .num_values = num_values,
     .num_state = num_state,
     .flops = flops,
+    .loops = loops,
 };

@@ -66,6 +66,12 @@ typedef struct mxd_kernel {
     uint64_t (*num_state)(const mxd_kernel_shape *shape);
     /* Operations a frame, at the least: for the floor under its time and the length of dispatches. */
     double (*flops)(const mxd_kernel_shape *shape);
+    /*
+     * Rounds of loops that an invocation goes for a frame on a device, all loops together, at the most; NULL: one,
+     * or there are tiles. Mesa's llvmpipe ends every loop of an invocation after 65,535 rounds in all,
+     * without a word, so that dispatches are kept shorter.
+     */
+    double (*loops)(const mxd_kernel_shape *shape);
 } mxd_kernel;
 
 #define MXD_KERNEL_DECLARATION(NUMBER, name) extern const mxd_kernel mxd_kernel_##name;

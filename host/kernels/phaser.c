@@ -29,6 +29,14 @@ static double flops(const mxd_kernel_shape *shape)
     return shape->num_inputs * (6.0 * stages + (shape->settings[MXD_PHASER_LOOP] ? 5.0 * stages : 0.0) + 3.0);
 }
 
+/* With feedback every frame twice through the stages; else a scan of 8 steps a stage for a tile of 128 frames. */
+static double loops(const mxd_kernel_shape *shape)
+{
+    const double stages = shape->settings[MXD_PHASER_STAGES];
+    return shape->settings[MXD_PHASER_LOOP] ? 2.0 * stages + 1.0
+                                            : (shape->num_inputs * (10.0 * stages + 1.0) + 1.0) / 128.0;
+}
+
 const mxd_kernel mxd_kernel_phaser = {
     .name = "phaser",
     .num_settings = MXD_PHASER_NUM_SETTINGS,
@@ -38,4 +46,5 @@ const mxd_kernel mxd_kernel_phaser = {
     .num_values = num_values,
     .num_state = num_state,
     .flops = flops,
+    .loops = loops,
 };

@@ -277,9 +277,14 @@ struct mxd_session {
 
 /* The channels that a clip gives to its track. */
 uint32_t mxd_clip_num_channels(const mxd_clip *clip);
-/* Whether Rubber Band plays it: only at session rates up to MXD_STRETCH_MAX_RATE. */
+/* Whether Rubber Band plays it: only at session rates and ratios within these bounds. */
 bool mxd_clip_is_stretched(const mxd_clip *clip);
 #define MXD_STRETCH_MAX_RATE 192000u /* Hz; the library's own bound */
+/*
+ * Least stretch, and least stretch times ratio of pitch: below 0.125 (its shortest hop of output, 128 frames, over its
+ * longest of input, 1024) the finer engine of 3.1.2 reads memory that it has not set, and NaN comes out.
+ */
+#define MXD_STRETCH_MIN_RATIO 0.15
 
 /* Tracks and buses as one list: tracks first. */
 uint32_t mxd_session_num_strips(const mxd_session *session);

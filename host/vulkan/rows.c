@@ -24,6 +24,8 @@ _Static_assert(MXD_ROWS_GRID == MXD_VALUE_GRID, "kernels find their points by it
  */
 #define WORK_A_DISPATCH ((uint64_t)1 << 32)
 #define WORK_A_ROW ((uint64_t)1 << 23)
+/* Rounds of loops of one dispatch (kernel.h says why). */
+#define LOOPS_A_DISPATCH 60000.0
 
 /* How a row stands. */
 typedef struct row_progress {
@@ -49,6 +51,7 @@ typedef struct rows_step {
     uint32_t num_rows;
     struct mxd_rows_row_data *rows;
     double *flops;          /* a frame of each row */
+    double *loops;          /* rounds of loops, the same */
     row_progress *progress;
     uint32_t *indices;      /* until prepare */
     uint64_t num_indices;
@@ -75,6 +78,7 @@ static void destroy(mxd_vulkan_backend *backend, mxd_vulkan_step *base)
     free(step->pages);
     free(step->rows);
     free(step->flops);
+    free(step->loops);
     free(step->progress);
     free(step->indices);
     free(step->values);
@@ -241,7 +245,7 @@ static row_batch choose_batch(const mxd_vulkan_backend *backend, const rows_step
     bool tiles = step->kernel->tile_frames > 0;
     double most = (double)mxd_vulkan_work(backend, WORK_A_DISPATCH);
     double most_a_row = tiles ? most : (double)mxd_vulkan_work(backend, WORK_A_ROW);
-    double work = 0, longest = 1, a_frame = 0;
+    double work = 0, longest = 1, a_frame = 0, loops = 1;
     row_batch batch = {.page = page, .first = first};
     while (first + batch.count < run->num_rows && batch.count < MXD_VULKAN_MAX_GROUPS) {
         uint32_t number = run->rows[first + batch.count];
@@ -252,11 +256,13 @@ static row_batch choose_batch(const mxd_vulkan_backend *backend, const rows_step
         work += own;
         a_frame += flops;
         longest = flops > longest ? flops : longest;
+        loops = step->loops[number] > loops ? step->loops[number] : loops;
         batch.count++;
     }
     uint32_t tile = step->kernel->tile_frames;
+    const double span = most_a_row / longest < LOOPS_A_DISPATCH / loops ? most_a_row / longest : LOOPS_A_DISPATCH / loops;
     batch.span = tiles ? round_span(most / (a_frame > 1 ? a_frame : 1), tile, tile * MXD_VULKAN_MAX_GROUPS)
-                       : round_span(most_a_row / longest, MXD_ROWS_SPAN, num_frames);
+                       : round_span(span, MXD_ROWS_SPAN, num_frames);
     return batch;
 }
 
@@ -308,11 +314,12 @@ static bool allocate(rows_step *step, const mxd_kernel_row *rows)
     }
     step->rows = calloc(step->num_rows, sizeof *step->rows);
     step->flops = calloc(step->num_rows, sizeof *step->flops);
+    step->loops = calloc(step->num_rows, sizeof *step->loops);
     step->progress = calloc(step->num_rows, sizeof *step->progress);
     step->pages = calloc(step->num_rows, sizeof *step->pages);
     step->indices = calloc(step->num_indices + 1, sizeof *step->indices);
     step->values = calloc(step->num_values + 1, sizeof *step->values);
-    return step->rows && step->flops && step->progress && step->pages && step->indices && step->values;
+    return step->rows && step->flops && step->loops && step->progress && step->pages && step->indices && step->values;
 }
 
 /* Where the row's state lies: on the last page, or on a new one. A row too large for any gets one, which is refused. */
@@ -346,6 +353,7 @@ static void fill_row(rows_step *step, const mxd_kernel_row *source, uint32_t row
     };
     data->moves = data->num_values > 0 && !source->values;
     step->flops[row] = step->kernel->flops(&shape);
+    step->loops[row] = step->kernel->loops ? step->kernel->loops(&shape) : 1.0;
     uint32_t *indices = step->indices + *num_indices;
     memcpy(indices, source->inputs, source->num_inputs * sizeof *indices);
     memcpy(indices + source->num_inputs, source->outputs, source->num_outputs * sizeof *indices);

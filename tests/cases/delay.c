@@ -32,6 +32,7 @@ static void settings_of_echo(uint32_t row, uint32_t *settings)
     settings[MXD_DELAY_LOOP] = row % 4 != 0;
     settings[MXD_DELAY_CROSS] = 0;
     settings[MXD_DELAY_CUTS] = row % 4;
+    settings[MXD_DELAY_SHORTEST] = 4;
 }
 
 static void values_of_echo(uint32_t row, uint64_t frame, double *values)
@@ -63,6 +64,7 @@ static void settings_of_voices(uint32_t row, uint32_t *settings)
     settings[MXD_DELAY_LOOP] = row % 2;
     settings[MXD_DELAY_CROSS] = 1;
     settings[MXD_DELAY_CUTS] = 0;
+    settings[MXD_DELAY_SHORTEST] = 600;
 }
 
 static void put_voices(uint32_t count, uint64_t frame, double *values)
@@ -88,6 +90,7 @@ static void settings_of_ping_pong(uint32_t row, uint32_t *settings)
     settings[MXD_DELAY_VOICES] = 1;
     settings[MXD_DELAY_LOOP] = settings[MXD_DELAY_CROSS] = 1;
     settings[MXD_DELAY_CUTS] = 3;
+    settings[MXD_DELAY_SHORTEST] = 1024;
 }
 
 static void values_of_ping_pong(uint32_t row, uint64_t frame, double *values)
@@ -134,6 +137,7 @@ static const row_case test_cases[] = {
     {"at rest, in place", MXD_KERNEL_DELAY, SIGNAL_IMPULSES, 0, 256, 5003, 8, 1, 1, ROW_CASE_IN_PLACE, settings_of_echo, values_of_echo, -120, ""},
     {"one frame", MXD_KERNEL_DELAY, SIGNAL_NOISE, 0, 256, 1, 3, 1, 1, 0, settings_of_echo, values_of_echo, -120, ""},
     {"sweeps", MXD_KERNEL_DELAY, SIGNAL_NOISE, 0, 512, 9011, 8, 1, 1, MOVING | STOPS, settings_of_sweep, values_of_sweep, -120, ""},
+    {"short loops in a long block", MXD_KERNEL_DELAY, SIGNAL_NOISE, 0, 16384, 9011, 2, 1, 1, MOVING, settings_of_sweep, values_of_sweep, -120, ""},
     {"sweeps of silence", MXD_KERNEL_DELAY, SIGNAL_DENORMAL, 0, 512, 2011, 4, 1, 1, MOVING, settings_of_sweep, values_of_sweep, -120, ""},
     {"voices, crossed", MXD_KERNEL_DELAY, SIGNAL_BURSTS, 0, 512, 6007, 8, 2, 2, MOVING | ROW_CASE_IN_PLACE, settings_of_voices, values_of_voices, -120, ""},
     {"mono ping-pong", MXD_KERNEL_DELAY, SIGNAL_NOISE, 0, 4096, 60013, 2, 1, 2, STOPS, settings_of_ping_pong, values_of_ping_pong, -120, ""},

@@ -62,6 +62,7 @@ static const row_case test_cases[] = {
     {"at rest", MXD_KERNEL_PHASER, SIGNAL_NOISE, 0, 512, 6007, 8, 5, 5, STOPS, settings, values_of_five, -112, STAGES},
     {"sweeping", MXD_KERNEL_PHASER, SIGNAL_NOISE, 0, 256, 6007, 8, 2, 2, ROW_CASE_MOVES | ROW_CASE_IN_PLACE | STOPS, settings, values_of_two, -112, STAGES},
     {"bursts", MXD_KERNEL_PHASER, SIGNAL_BURSTS, 0, 1024, 9001, 8, 2, 2, ROW_CASE_MOVES, settings, values_of_two, -112, STAGES},
+    {"in a long block", MXD_KERNEL_PHASER, SIGNAL_NOISE, 0, 16384, 16384, 8, 2, 2, 0, settings, values_of_two, -112, STAGES},
     {"one frame of next to nothing", MXD_KERNEL_PHASER, SIGNAL_DENORMAL, 0, 256, 1, 8, 5, 5, 0, settings, values_of_five, -120, ""},
 };
 
