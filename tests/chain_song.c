@@ -21,7 +21,7 @@ static const stem stems[] = {
      "\"note\": \"1/2\", \"depth\": 0.6 }", PAN(0)},
     {"02_bgvox_1", "", "{ \"type\": \"de-esser\", \"mode\": \"split\" }, { \"type\": \"chorus\", \"mix\": 0.4 }",
      PAN(0) ", " HALL(-12)},
-    {"03_bgvox_2", "", "{ \"type\": \"de-esser\", \"mode\": \"wide\" }, { \"type\": \"pitch\", \"cents\": 12 }",
+    {"03_bgvox_2", "", "{ \"type\": \"pitch\", \"cents\": 12 }, { \"type\": \"de-esser\", \"mode\": \"wide\" }",
      "\"fader_db\": -4, " PAN(0)},
     {"04_bgvox_3", "", "{ \"type\": \"flanger\", \"note\": \"1/1\", \"feedback\": 0.4 }", "\"fader_db\": -6, " HALL(-9)},
     {"05_bgvox_harmony_glitch", ", \"envelope\": [ [0, 0], [1, -6], [2, 0] ]",

@@ -67,7 +67,7 @@ static float *play(const mxd_clip *clip, uint32_t num_lanes, uint64_t first, uin
     float *planar = malloc((size_t)num_frames * num_lanes * sizeof *planar);
     for (size_t i = 0; i < (size_t)num_frames * num_lanes; i++)
         planar[i] = NAN;
-    mxd_result result = mxd_clip_player_create(&track, RATE, 0, problems, &player);
+    mxd_result result = mxd_clip_player_create(&track, RATE, problems, &player);
     for (uint32_t done = 0; !result && done < num_frames; done += step) {
         float *lanes[8];
         for (uint32_t lane = 0; lane < num_lanes; lane++)
@@ -175,7 +175,7 @@ static void polarity(void **state)
     mxd_track track = {.strip.num_source_channels = 2, .clips = &clip, .num_clips = 1};
     mxd_clip_player *player;
     mxd_upload lanes[2];
-    assert_int_equal(mxd_clip_player_create(&track, RATE, 0, NULL, &player), MXD_OK);
+    assert_int_equal(mxd_clip_player_create(&track, RATE, NULL, &player), MXD_OK);
     assert_int_equal(mxd_clip_player_fetch(player, 0, 1000, out, 1000, lanes), MXD_OK);
     assert_int_equal(lanes[1].num_channels, 2);
     assert_true(lanes[0].gain == -1.0 && lanes[1].gain == -1.0);
@@ -523,41 +523,6 @@ static void stretch_cuts(void **state)
         }
 }
 
-/* ---- Time ---------------------------------------------------------------- */
-
-/* A player with a delay is the same player, later. */
-static void delays(void **state)
-{
-    (void)state;
-    enum { DELAY = 1234, NUM_FRAMES = 60000, STEP = 1000 };
-    mxd_clip clip = clip_of("noise.wav");
-    clip.start_frame = 50;
-    clip.fade_in = (mxd_fade){3000, MXD_FADE_S_CURVE};
-    float *wanted = play(&clip, 2, 0, NUM_FRAMES, NUM_FRAMES);
-    mxd_track track = {.strip.num_source_channels = 2, .clips = &clip, .num_clips = 1};
-    mxd_clip_player *player, *fetcher;
-    assert_int_equal(mxd_clip_player_create(&track, RATE, DELAY, NULL, &player), MXD_OK);
-    assert_int_equal(mxd_clip_player_create(&track, RATE, DELAY, NULL, &fetcher), MXD_OK);
-    assert_false(mxd_clip_player_sounds(player, 0, 50 + DELAY));
-    assert_true(mxd_clip_player_sounds(player, 0, 50 + DELAY + 1));
-    for (uint32_t first = 0; first < NUM_FRAMES; first += STEP) {
-        float left[STEP], right[STEP], *lanes[] = {left, right}, room[2 * STEP];
-        mxd_upload uploads[2];
-        assert_int_equal(mxd_clip_player_read(player, first, STEP, lanes), MXD_OK);
-        assert_int_equal(mxd_clip_player_fetch(fetcher, first, STEP, room, STEP, uploads), MXD_OK);
-        for (uint32_t i = 0; i < STEP; i++)
-            for (int lane = 0; lane < 2; lane++) {
-                float there = first + i < DELAY ? 0.0f : wanted[lane * NUM_FRAMES + first + i - DELAY];
-                const float *fetched = uploads[lane].frames;
-                assert_true(lanes[lane][i] == there);
-                assert_true(fetched[i * uploads[lane].num_channels + uploads[lane].channel] == there);
-            }
-    }
-    mxd_clip_player_destroy(player);
-    mxd_clip_player_destroy(fetcher);
-    free(wanted);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -574,7 +539,6 @@ int main(void)
         cmocka_unit_test(stretches),
         cmocka_unit_test(stretch_by_library),
         cmocka_unit_test(stretch_cuts),
-        cmocka_unit_test(delays),
     };
     return cmocka_run_group_tests_name("clip edits", tests, make_files, remove_folder);
 }

@@ -72,7 +72,7 @@ static float *play(const mxd_track *track, uint64_t first, uint32_t num_frames, 
     float *planar = malloc((size_t)num_frames * num_lanes * sizeof *planar);
     for (size_t i = 0; i < (size_t)num_frames * num_lanes; i++)
         planar[i] = NAN; /* what is left unwritten shows */
-    mxd_result result = mxd_clip_player_create(track, RATE, 0, problems, &player);
+    mxd_result result = mxd_clip_player_create(track, RATE, problems, &player);
     for (uint32_t done = 0; !result && done < num_frames; done += step) {
         float *lanes[8];
         for (uint32_t lane = 0; lane < num_lanes; lane++)
@@ -316,7 +316,7 @@ static void gaps_between_reads(void **state)
     float *whole = play(&track, 0, NUM_FRAMES, 4096), part[1000];
     static const uint64_t starts[] = {0, 3000, 50000, 120000, 130000, 149500, 250000, 319000};
     mxd_clip_player *player = NULL;
-    assert_int_equal(mxd_clip_player_create(&track, RATE, 0, NULL, &player), MXD_OK);
+    assert_int_equal(mxd_clip_player_create(&track, RATE, NULL, &player), MXD_OK);
     for (size_t s = 0; s < sizeof starts / sizeof *starts; s++) {
         float *lanes[] = {part};
         assert_int_equal(mxd_clip_player_read(player, starts[s], 1000, lanes), MXD_OK);
@@ -350,13 +350,13 @@ static void who_sounds_when(void **state)
                  {100, 100, false}};
     mxd_clip_player *player;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(mxd_clip_player_create(&track, RATE, 0, NULL, &player), MXD_OK);
+        assert_int_equal(mxd_clip_player_create(&track, RATE, NULL, &player), MXD_OK);
         if (mxd_clip_player_sounds(player, cases[i].first, cases[i].count) != cases[i].sounds)
             fail_msg("%lu frames from %lu", (unsigned long)cases[i].count, (unsigned long)cases[i].first);
         mxd_clip_player_destroy(player);
     }
     mxd_track empty = track_of(NULL, 0, 3);
-    assert_int_equal(mxd_clip_player_create(&empty, RATE, 0, NULL, &player), MXD_OK);
+    assert_int_equal(mxd_clip_player_create(&empty, RATE, NULL, &player), MXD_OK);
     assert_false(mxd_clip_player_sounds(player, 0, 100));
     mxd_clip_player_destroy(player);
     float *out = play(&empty, 5, 1000, 127);
@@ -387,7 +387,7 @@ static void who_sounds_as_time_goes(void **state)
         for (int reading = 0; reading < 2; reading++) {
             mxd_clip_player *player;
             float out[STEP], *lane = out;
-            assert_int_equal(mxd_clip_player_create(&track, RATE, 0, NULL, &player), MXD_OK);
+            assert_int_equal(mxd_clip_player_create(&track, RATE, NULL, &player), MXD_OK);
             for (uint64_t frame = 0; frame < 140000; frame += skip * STEP) {
                 bool sounds = false;
                 for (int i = 0; i < NUM_CLIPS; i++)
@@ -427,7 +427,7 @@ static uint32_t fetch_all(const mxd_track *track, uint32_t num_frames, uint32_t 
     float *wanted = play(track, 0, num_frames, 4096);
     float *room = malloc((size_t)step * num_lanes * sizeof *room); /* exactly: a sanitizer sees more */
     mxd_clip_player *player = NULL;
-    assert_int_equal(mxd_clip_player_create(track, RATE, 0, NULL, &player), MXD_OK);
+    assert_int_equal(mxd_clip_player_create(track, RATE, NULL, &player), MXD_OK);
     for (uint32_t done = 0; done < num_frames; done += step) {
         uint32_t count = num_frames - done < step ? num_frames - done : step;
         mxd_upload lanes[8] = {{0}};
@@ -524,7 +524,7 @@ static void few_files_open(void **state)
     }
     mxd_track track = track_of(clips, NUM_CLIPS, 2);
     mxd_clip_player *player = NULL;
-    assert_int_equal(mxd_clip_player_create(&track, RATE, 0, NULL, &player), MXD_OK);
+    assert_int_equal(mxd_clip_player_create(&track, RATE, NULL, &player), MXD_OK);
     assert_int_equal(num_open_files(), 0);
     float left[STEP], right[STEP], *lanes[] = {left, right};
     for (uint64_t frame = 0; frame < 52000; frame += STEP) {
@@ -535,7 +535,7 @@ static void few_files_open(void **state)
     }
     mxd_clip_player_destroy(player);
     /* Destroyed in the middle: closed too. */
-    assert_int_equal(mxd_clip_player_create(&track, RATE, 0, NULL, &player), MXD_OK);
+    assert_int_equal(mxd_clip_player_create(&track, RATE, NULL, &player), MXD_OK);
     assert_int_equal(mxd_clip_player_read(player, 1500, STEP, lanes), MXD_OK);
     mxd_clip_player_destroy(player);
     assert_int_equal(num_open_files(), 0);
@@ -552,7 +552,7 @@ static void bad_clips(void **state)
     mxd_clip_player *player = NULL;
     mxd_clip clip = clip_of("nan.wav", 500);
     mxd_track track = track_of(&clip, 1, 2);
-    assert_int_equal(mxd_clip_player_create(&track, RATE, 0, problems, &player), MXD_OK);
+    assert_int_equal(mxd_clip_player_create(&track, RATE, problems, &player), MXD_OK);
     assert_int_equal(mxd_clip_player_read(player, 0, 4000, lanes), MXD_ERROR_FILE);
     expect_one_problem(problems, "nan.wav", "frame 2345");
     mxd_clip_player_destroy(player);
@@ -574,7 +574,7 @@ static void bad_clips(void **state)
         if (cases[i].channel >= 0)
             pick(&clip, (uint32_t)cases[i].channel);
         track = track_of(&clip, 1, cases[i].num_lanes);
-        assert_int_equal(mxd_clip_player_create(&track, RATE, 0, problems, &player), MXD_ERROR_INVALID);
+        assert_int_equal(mxd_clip_player_create(&track, RATE, problems, &player), MXD_ERROR_INVALID);
         assert_null(player);
         expect_one_problem(problems, cases[i].name, cases[i].words);
         mxd_problems_destroy(problems);
@@ -588,7 +588,7 @@ static void bad_clips(void **state)
         assert_int_equal(unlink(in_folder("gone.wav")), 0);
         if (i) /* with more channels, or shorter */
             make_file(in_folder("gone.wav"), SF_FORMAT_WAV | SF_FORMAT_FLOAT, RATE, 3 - i, samples, 1000);
-        assert_int_equal(mxd_clip_player_create(&track, RATE, 0, problems, &player), MXD_OK);
+        assert_int_equal(mxd_clip_player_create(&track, RATE, problems, &player), MXD_OK);
         assert_int_equal(mxd_clip_player_read(player, 0, 4000, lanes), MXD_ERROR_FILE);
         expect_one_problem(problems, "gone.wav", i ? "has changed" : "no such file");
         mxd_clip_player_destroy(player);

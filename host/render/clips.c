@@ -28,7 +28,6 @@ struct mxd_clip_player {
     const mxd_track *track;
     uint32_t num_lanes;
     uint32_t sample_rate;
-    uint64_t delay_frames;    /* every clip begins that much later */
     mxd_problems *problems;
     const mxd_clip **clips;   /* of the track, those that sound at all, by start */
     uint32_t num_clips;
@@ -46,14 +45,9 @@ static bool can_sound(const mxd_clip *clip)
     return clip->num_frames > 0 && mxd_clip_gain(clip) != 0.0;
 }
 
-static uint64_t start_of(const mxd_clip_player *player, const mxd_clip *clip)
+static bool is_over(const mxd_clip *clip, uint64_t frame)
 {
-    return clip->start_frame + player->delay_frames;
-}
-
-static bool is_over(const mxd_clip_player *player, const mxd_clip *clip, uint64_t frame)
-{
-    return start_of(player, clip) + clip->num_frames <= frame;
+    return clip->start_frame + clip->num_frames <= frame;
 }
 
 /* ---- Opening ------------------------------------------------------------- */
@@ -81,8 +75,8 @@ static mxd_result check_clip(const mxd_clip *clip, uint32_t num_lanes, mxd_probl
     return MXD_OK;
 }
 
-mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, uint64_t delay_frames,
-                                  mxd_problems *problems, mxd_clip_player **result)
+mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, mxd_problems *problems,
+                                  mxd_clip_player **result)
 {
     *result = NULL;
     mxd_result status = MXD_OK;
@@ -92,7 +86,6 @@ mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, 
     player->track = track;
     player->num_lanes = track->strip.num_source_channels;
     player->sample_rate = sample_rate;
-    player->delay_frames = delay_frames;
     player->problems = problems;
     player->clips = malloc((track->num_clips + 1) * sizeof *player->clips);
     player->active = calloc(track->num_clips + 1, sizeof *player->active);
@@ -207,9 +200,9 @@ typedef struct span {
     uint32_t begin, end;
 } span;
 
-static span span_of(const mxd_clip_player *player, const mxd_clip *clip, uint64_t first_frame, uint32_t num_frames)
+static span span_of(const mxd_clip *clip, uint64_t first_frame, uint32_t num_frames)
 {
-    uint64_t start = start_of(player, clip), clip_end = start + clip->num_frames, read_end = first_frame + num_frames;
+    uint64_t start = clip->start_frame, clip_end = start + clip->num_frames, read_end = first_frame + num_frames;
     return (span){
         .begin = start > first_frame ? (uint32_t)(start - first_frame) : 0,
         .end = (uint32_t)((clip_end < read_end ? clip_end : read_end) - first_frame),
@@ -221,9 +214,9 @@ static mxd_result play(mxd_clip_player *player, sounding *from, uint64_t first_f
                        float *const *lanes, uint32_t *written)
 {
     const mxd_clip *clip = from->clip;
-    span part = span_of(player, clip, first_frame, num_frames);
+    span part = span_of(clip, first_frame, num_frames);
     uint32_t begin = part.begin, end = part.end;
-    mxd_result result = move_to(player, from, first_frame + begin - start_of(player, clip));
+    mxd_result result = move_to(player, from, first_frame + begin - clip->start_frame);
     uint32_t shared_end = end < *written ? end : *written;
     for (uint32_t at = begin; !result && at < shared_end;) {
         uint32_t count = shared_end - at < PIECE_FRAMES ? shared_end - at : PIECE_FRAMES;
@@ -242,11 +235,11 @@ static mxd_result play(mxd_clip_player *player, sounding *from, uint64_t first_f
 /* Takes in the clips that begin before end, and drops those that are over at first_frame. */
 static void take_up(mxd_clip_player *player, uint64_t first_frame, uint64_t end)
 {
-    while (player->next_clip < player->num_clips && start_of(player, player->clips[player->next_clip]) < end)
+    while (player->next_clip < player->num_clips && player->clips[player->next_clip]->start_frame < end)
         player->active[player->num_active++] = (sounding){.clip = player->clips[player->next_clip++]};
     uint32_t kept = 0;
     for (uint32_t i = 0; i < player->num_active; i++) {
-        if (!is_over(player, player->active[i].clip, first_frame))
+        if (!is_over(player->active[i].clip, first_frame))
             player->active[kept++] = player->active[i];
         else
             mxd_clip_source_close(player->active[i].source);
@@ -257,20 +250,20 @@ static void take_up(mxd_clip_player *player, uint64_t first_frame, uint64_t end)
 bool mxd_clip_player_sounds(mxd_clip_player *player, uint64_t first_frame, uint64_t num_frames)
 {
     for (uint32_t i = 0; i < player->num_active; i++)
-        if (!is_over(player, player->active[i].clip, first_frame))
+        if (!is_over(player->active[i].clip, first_frame))
             return num_frames > 0;
-    while (player->next_clip < player->num_clips && is_over(player, player->clips[player->next_clip], first_frame))
+    while (player->next_clip < player->num_clips && is_over(player->clips[player->next_clip], first_frame))
         player->next_clip++;
     if (player->next_clip == player->num_clips || num_frames == 0)
         return false;
-    uint64_t start = start_of(player, player->clips[player->next_clip]);
+    uint64_t start = player->clips[player->next_clip]->start_frame;
     return start < first_frame || start - first_frame < num_frames;
 }
 
 /* Closes the file of a clip that is over at frame end. */
-static void close_if_over(const mxd_clip_player *player, sounding *clip, uint64_t end)
+static void close_if_over(sounding *clip, uint64_t end)
 {
-    if (!is_over(player, clip->clip, end))
+    if (!is_over(clip->clip, end))
         return;
     mxd_clip_source_close(clip->source);
     clip->source = NULL;
@@ -296,7 +289,7 @@ mxd_result mxd_clip_player_read(mxd_clip_player *player, uint64_t first_frame, u
         result = play(player, clip, first_frame, num_frames, lanes, &written);
         if (result)
             return result;
-        close_if_over(player, clip, end);
+        close_if_over(clip, end);
     }
     for (uint32_t lane = 0; lane < player->num_lanes; lane++)
         memset(lanes[lane] + written, 0, (num_frames - written) * sizeof(float));
@@ -317,8 +310,8 @@ static mxd_result fetch_packed(mxd_clip_player *player, uint64_t first_frame, ui
         return MXD_OK;
     sounding *from = &player->active[0];
     const mxd_clip *clip = from->clip;
-    span part = span_of(player, clip, first_frame, num_frames);
-    uint64_t position = first_frame + part.begin - start_of(player, clip);
+    span part = span_of(clip, first_frame, num_frames);
+    uint64_t position = first_frame + part.begin - clip->start_frame;
     mxd_sample_format format;
     bool packed = false;
     if (mxd_clip_gain_moves(clip, position, part.end - part.begin))
@@ -344,7 +337,7 @@ static mxd_result fetch_packed(mxd_clip_player *player, uint64_t first_frame, ui
             .channel = clip->channels ? clip->channels[mono ? 0 : lane] : mono ? 0 : lane,
             .gain = mxd_clip_gain(clip),
         };
-    close_if_over(player, from, first_frame + num_frames);
+    close_if_over(from, first_frame + num_frames);
     player->position = first_frame + num_frames;
     take_up(player, first_frame + num_frames, 0);
     *done = true;

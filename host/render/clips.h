@@ -13,11 +13,11 @@
 typedef struct mxd_clip_player mxd_clip_player;
 
 /*
- * track must outlive the player. sample_rate is the session's. All clips play delay_frames later than they say; the
- * times of all calls count so. Free with mxd_clip_player_destroy.
+ * track must outlive the player. sample_rate is the session's. Free with
+ * mxd_clip_player_destroy.
  */
-mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, uint64_t delay_frames,
-                                  mxd_problems *problems, mxd_clip_player **player);
+mxd_result mxd_clip_player_create(const mxd_track *track, uint32_t sample_rate, mxd_problems *problems,
+                                  mxd_clip_player **player);
 /* Accepts NULL. */
 void mxd_clip_player_destroy(mxd_clip_player *player);
 

@@ -324,7 +324,7 @@ static mxd_result make_buffers(mxd_engine *engine)
     for (uint32_t i = 0; i < graph->num_chains; i++) {
         if (!graph->chains[i].track)
             continue;
-        mxd_result result = mxd_clip_player_create(graph->chains[i].track, engine->session->sample_rate, 0,
+        mxd_result result = mxd_clip_player_create(graph->chains[i].track, engine->session->sample_rate,
                                                    engine->problems, &engine->players[i]);
         if (result != MXD_OK)
             return result;
