@@ -153,7 +153,7 @@ static void static_curves(void **state)
             double should = level + curves[i].make_up + curve_db(level + curves[i].offset, curves[i].threshold,
                                                                  curves[i].ratio, curves[i].knee, curves[i].range,
                                                                  curves[i].below);
-            /* A peak detector sees less between a sine's peaks: by 0.03 dB with the shortest of these releases. */
+            /* A peak detector falls between a sine's peaks; with these releases by a part of the 0.1 dB. */
             double is = measured_db(&out, s);
             if (!(fabs(is - should) <= 0.1))
                 fail_msg("%s: %.2f dB become %.3f, not %.3f", curves[i].insert, level, is, should);

@@ -352,6 +352,12 @@ static void keep_past(const dynamics *d)
 
 /* ---- A block ------------------------------------------------------------- */
 
+/* An expander that never holds is its curve alone. */
+static bool latches(const dynamics *d, const tile_values *values)
+{
+    return d->mode == MXD_DYNAMICS_GATE || (d->mode == MXD_DYNAMICS_EXPAND && (d->row->moves || values->hold > 0));
+}
+
 static void find_gains(const dynamics *d, tile *t, uint32_t first_level, uint32_t count_levels)
 {
     for (uint32_t l = 0; l < count_levels; l++)
@@ -367,7 +373,7 @@ static void find_gains(const dynamics *d, tile *t, uint32_t first_level, uint32_
         take_logarithms(d, t, t->levels[l]);
         if (d->mode == MXD_DYNAMICS_TRANSIENT)
             shape_transients(d, t, first_level + l, t->levels[l]);
-        else if (d->mode == MXD_DYNAMICS_GATE || (d->mode == MXD_DYNAMICS_EXPAND && t->values.hold > 0))
+        else if (latches(d, &t->values))
             run_latch(d, t, first_level + l, t->levels[l]);
         else
             take_curve(&t->values, works_below(d->mode), t->levels[l], t->count);

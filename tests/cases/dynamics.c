@@ -91,6 +91,14 @@ static void moving(uint32_t row, uint64_t frame, double *values)
     values[MXD_DYNAMICS_RELEASE] = part_of(30 + 200 * way);
 }
 
+/* An expander's hold comes and goes. */
+static void moving_below(uint32_t row, uint64_t frame, double *values)
+{
+    moving(row, frame, values);
+    values[MXD_DYNAMICS_THRESHOLD] = octaves(-6);
+    values[MXD_DYNAMICS_HOLD] = frame / 640 % 2 ? 0 : 100;
+}
+
 static void set(uint32_t *settings, uint32_t mode, uint32_t detector, uint32_t look_ahead, uint32_t output)
 {
     settings[MXD_DYNAMICS_MODE] = mode;
@@ -168,6 +176,7 @@ static const row_case test_cases[] = {
     {"expanders", MXD_KERNEL_DYNAMICS, SIGNAL_BURSTS, 0, 512, 10007, 9, 2, 2, ROW_CASE_RESTARTS, expanders, below, -120, ""},
     {"gates", MXD_KERNEL_DYNAMICS, SIGNAL_NOISE, 0, 512, 10007, 9, 2, 2, ROW_CASE_RESTARTS, latches, gates, -120, ""},
     {"transients", MXD_KERNEL_DYNAMICS, SIGNAL_BURSTS, 0, 512, 10007, 7, 2, 2, ROW_CASE_RESTARTS, shapers, transients, -120, ""},
+    {"moving, below", MXD_KERNEL_DYNAMICS, SIGNAL_BURSTS, 0, 512, 6007, 4, 2, 2, ROW_CASE_MOVES, expanders, moving_below, -120, ""},
     {"moving", MXD_KERNEL_DYNAMICS, SIGNAL_NOISE, 0, 512, 6007, 5, 2, 2, ROW_CASE_MOVES | ROW_CASE_RESTARTS, compressors, moving, -120, ""},
 };
 
