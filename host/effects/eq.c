@@ -28,13 +28,19 @@ bool mxd_eq_item_moves(const mxd_eq_item *item)
     return item->moves[MXD_EQ_FREQUENCY] || item->moves[MXD_EQ_GAIN] || item->moves[MXD_EQ_Q];
 }
 
+/* A Bezier curve may pass its points, and so their range; beyond it sections are not stable. */
+static double in_range(const mxd_eq_insert *insert, mxd_eq_value value, double x)
+{
+    return fmin(fmax(x, insert->parameters[value].min), insert->parameters[value].max);
+}
+
 mxd_eq_band mxd_eq_item_at(const mxd_eq_insert *insert, uint32_t band, const double *values, double *g)
 {
     const mxd_eq_item *item = &insert->bands[band];
     mxd_eq_band at = item->band;
-    at.frequency_hz = values[mxd_eq_value_index(band, MXD_EQ_FREQUENCY)];
-    at.gain_db = values[mxd_eq_value_index(band, MXD_EQ_GAIN)];
-    at.q = values[mxd_eq_value_index(band, MXD_EQ_Q)];
+    at.frequency_hz = in_range(insert, MXD_EQ_FREQUENCY, values[mxd_eq_value_index(band, MXD_EQ_FREQUENCY)]);
+    at.gain_db = in_range(insert, MXD_EQ_GAIN, values[mxd_eq_value_index(band, MXD_EQ_GAIN)]);
+    at.q = in_range(insert, MXD_EQ_Q, values[mxd_eq_value_index(band, MXD_EQ_Q)]);
     *g = at.frequency_hz == item->band.frequency_hz ? item->g : mxd_eq_prewarp(at.frequency_hz, insert->sample_rate);
     return at;
 }
@@ -126,7 +132,9 @@ static uint64_t band_tail_frames(const mxd_eq_insert *insert, uint32_t index)
     for (uint32_t corner = 0; corner < 1u << MXD_EQ_NUM_SHAPE_VALUES; corner++) {
         double values[MXD_EQ_NUM_SHAPE_VALUES];
         for (uint32_t i = 0; i < MXD_EQ_NUM_SHAPE_VALUES; i++)
-            values[i] = !item->moves[i] ? item->values[i] : (corner >> i & 1) ? item->most[i] : item->least[i];
+            values[i] = !item->moves[i] ? item->values[i]
+                                        : in_range(insert, (mxd_eq_value)i,
+                                                   (corner >> i & 1) ? item->most[i] : item->least[i]);
         mxd_eq_band band = item->band;
         band.frequency_hz = values[MXD_EQ_FREQUENCY];
         band.gain_db = values[MXD_EQ_GAIN];
