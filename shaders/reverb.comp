@@ -70,7 +70,8 @@ float read_line(uint line, uint t, uint frame)
     // Where values move there is a point at the chunk's end.
     uint value = line / 2;
     float whole = row_held(MXD_REVERB_WHOLE + value, frame), part = row_held(MXD_REVERB_PART + value, frame);
-    float next = row_held(MXD_REVERB_WHOLE + value, frame + CHUNK) - whole + row_held(MXD_REVERB_PART + value, frame + CHUNK);
+    float next = row_held(MXD_REVERB_WHOLE + value, frame + CHUNK) - whole +
+                 row_held(MXD_REVERB_PART + value, frame + CHUNK);
     uint first = position + t - frames - uint(int(whole)) + 2;
     float sum = 0.0;
     for (uint j = 0; j < MXD_REVERB_TAPS; j++) {

@@ -224,16 +224,19 @@ static void turn_in(const real *const lines[LINES], columns *to)
 {
     for (uint32_t n = 0; n < CHUNK; n += MXD_SQUARE)
         for (uint32_t k = 0; k < LINES; k += MXD_SQUARE)
-            turn_square((const real *const[MXD_SQUARE]){lines[k] + n, lines[k + 1] + n, lines[k + 2] + n, lines[k + 3] + n},
-                        (real *const[MXD_SQUARE]){to->of[n] + k, to->of[n + 1] + k, to->of[n + 2] + k, to->of[n + 3] + k});
+            turn_square(
+                (const real *const[MXD_SQUARE]){lines[k] + n, lines[k + 1] + n, lines[k + 2] + n, lines[k + 3] + n},
+                (real *const[MXD_SQUARE]){to->of[n] + k, to->of[n + 1] + k, to->of[n + 2] + k, to->of[n + 3] + k});
 }
 
 static void turn_out(const columns *from, planes *to)
 {
     for (uint32_t n = 0; n < CHUNK; n += MXD_SQUARE)
         for (uint32_t k = 0; k < LINES; k += MXD_SQUARE)
-            turn_square((const real *const[MXD_SQUARE]){from->of[n] + k, from->of[n + 1] + k, from->of[n + 2] + k, from->of[n + 3] + k},
-                        (real *const[MXD_SQUARE]){to->of[k] + n, to->of[k + 1] + n, to->of[k + 2] + n, to->of[k + 3] + n});
+            turn_square(
+                (const real *const[MXD_SQUARE]){from->of[n] + k, from->of[n + 1] + k, from->of[n + 2] + k,
+                                                from->of[n + 3] + k},
+                (real *const[MXD_SQUARE]){to->of[k] + n, to->of[k + 1] + n, to->of[k + 2] + n, to->of[k + 3] + n});
 }
 
 /* ---- Mixing -------------------------------------------------------------- */

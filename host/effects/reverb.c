@@ -146,7 +146,8 @@ double mxd_reverb_energy(const double *values, uint32_t num_outputs, bool moves)
     enum { POINTS = 512 };
     double energy = 0.0;
     for (uint32_t i = 0; i < POINTS; i++) {
-        const double omega = pi * (i + 0.5) / POINTS, w = tan(0.5 * omega), moved = moves ? interpolated_power(omega) : 1.0;
+        const double omega = pi * (i + 0.5) / POINTS, w = tan(0.5 * omega);
+        const double moved = moves ? interpolated_power(omega) : 1.0;
         double of_groups[4] = {0}; /* each group of 16 outputs: before all further trips */
         for (uint32_t k = 0; k < MXD_REVERB_LINES; k++) {
             const double gain = values[MXD_REVERB_GAIN + k];
@@ -219,9 +220,11 @@ static void *reverb_read(mxd_reader *reader, const mxd_effect_context *context)
     int64_t outputs = 0;
     const bool has_layout = mxd_read_name(reader, "layout", MXD_OPTIONAL, &layout);
     if (has_layout && !(params->layout = mxd_layout_find(layout)))
-        mxd_reader_fail(reader, "layout", "there is no layout \"%.80s\"; \"outputs\" takes any number of channels", layout);
+        mxd_reader_fail(reader, "layout", "there is no layout \"%.80s\"; \"outputs\" takes any number of channels",
+                        layout);
     if (mxd_read_integer(reader, "outputs", MXD_OPTIONAL, 1, MXD_MAX_CHANNELS, &outputs) && has_layout)
-        mxd_reader_fail(reader, "layout", "outputs says how many channels leave, and so does the layout: remove one of them");
+        mxd_reader_fail(reader, "layout",
+                        "outputs says how many channels leave, and so does the layout: remove one of them");
     params->num_outputs = params->layout ? params->layout->num_channels : (uint32_t)outputs;
     return params;
 }
@@ -281,7 +284,7 @@ static uint32_t predelay_frames(const reverb_params *params)
     return (uint32_t)lround(params->values[PREDELAY_MS] * 1e-3 * params->sample_rate);
 }
 
-/* Seconds in which the all-passes fall by 120 dB: each by the coefficient in its length, and the longest four times over. */
+/* Seconds in which the all-passes fall by 120 dB, one after the other: each by its coefficient in its length. */
 static double diffusers_ring_s(const reverb_params *params)
 {
     uint32_t frames = 0;

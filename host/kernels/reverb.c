@@ -46,11 +46,13 @@ static uint64_t num_state(const mxd_kernel_shape *shape)
     return MXD_REVERB_FILTERS + MXD_REVERB_LINES * line + (uint64_t)shape->num_inputs * MXD_REVERB_DIFFUSERS * diffuser;
 }
 
-/* A line: two sections of 10, 4 sums of the mix (as fast Hadamard transform), half of them six taps; an input: all-passes, 16 sums. */
+/* A line: two sections of 10, 4 sums of the mix (a fast Hadamard transform), and every other one
+ * six taps whose weights move; an input: its all-passes and a sum in each line. */
 static double flops(const mxd_kernel_shape *shape)
 {
     const double groups = (shape->num_outputs + MXD_REVERB_LINES - 1) / MXD_REVERB_LINES;
-    return MXD_REVERB_LINES * (20.0 + 4.0 * groups + 12.0) + shape->num_inputs * (4.0 * MXD_REVERB_DIFFUSERS + MXD_REVERB_LINES);
+    const double line = 20.0 + 4.0 * groups + 12.0, input = 4.0 * MXD_REVERB_DIFFUSERS + MXD_REVERB_LINES;
+    return MXD_REVERB_LINES * line + shape->num_inputs * input;
 }
 
 const mxd_kernel mxd_kernel_reverb = {
