@@ -262,7 +262,7 @@ static mxd_result check_row_lanes(mxd_backend *backend, const mxd_kernel *kernel
                                   uint32_t number)
 {
     if (row->num_inputs > MXD_MAX_ROW_LANES || row->num_outputs > MXD_MAX_ROW_LANES || row->num_outputs == 0)
-        return wrong(backend, "kernel row: 0 to 64 inputs and 1 to 64 outputs are possible", number, row->num_outputs);
+        return wrong(backend, "kernel row: 0 to 65 inputs and 1 to 65 outputs are possible", number, row->num_outputs);
     uint64_t inputs = fresh_mark(backend);
     for (uint32_t i = 0; i < row->num_inputs; i++) {
         if (!is_lane(backend, row->inputs[i]))

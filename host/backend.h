@@ -142,8 +142,8 @@ typedef struct mxd_mix_limits {
 
 mxd_result mxd_backend_add_mix(mxd_backend *backend, const mxd_mix_limits *limits, uint32_t *step);
 
-/* Most inputs, and most outputs, of one row. */
-#define MXD_MAX_ROW_LANES 64
+/* Most inputs, and most outputs, of one row: the 64 channels of the widest strip, and a key. */
+#define MXD_MAX_ROW_LANES 65
 
 /*
  * One row of a kernel of kernels/kernel.h. Inputs are distinct lanes, and so are

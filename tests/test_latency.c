@@ -210,6 +210,39 @@ static void test_blocks_do_not_matter_to_keys(void **state)
     free(c.samples);
 }
 
+/* 64 channels, the most of a strip, that a key of full scale turns down by 20 dB; or that it does not. */
+static fixture_audio render_widest(fixture *f, const char *bypass)
+{
+    char json[16384];
+    size_t length = (size_t)snprintf(
+        json, sizeof json,
+        HEAD "\"length_s\": 0.2, \"tracks\": [ { \"name\": \"Key\", " ONES ", \"mute\": true }, { \"name\": \"Wide\", " NOISE ","
+             "\"inserts\": [ { \"type\": \"reverb\", \"outputs\": 64 }, { \"type\": \"compressor\", \"threshold_db\": -20,"
+             "\"ratio\": 100, \"knee_db\": 0, \"attack_ms\": 0, \"bypass\": %s,"
+             "\"side_chain\": { \"from\": \"Key\", \"tap\": \"pre-fader\" } } ], \"place\": { \"objects\": [ ", bypass);
+    for (int i = 0; i < 64; i++)
+        length += (size_t)snprintf(json + length, sizeof json - length, "%s{ \"azimuth_deg\": %d }", i ? ", " : "",
+                                   5 * i);
+    snprintf(json + length, sizeof json - length, " ] } } ], " STEREO_OUT);
+    return fixture_output(f, json, NULL);
+}
+
+static void test_the_widest_strip_has_room_for_a_key(void **state)
+{
+    fixture_audio loud = render_widest(*state, "true"), soft = render_widest(*state, "false");
+    double peak = 0.0;
+    assert_int_equal(loud.frames, soft.frames);
+    for (uint64_t i = 0; i < 2 * loud.frames; i++) {
+        const double wanted = db(-20) * loud.samples[i]; /* 3e-3: a ratio of 100 stands for infinity */
+        peak = fmax(peak, fabs(wanted));
+        if (!(fabs(soft.samples[i] - wanted) <= 3e-3 * fabs(wanted) + 1e-7))
+            fail_msg("sample %llu: %.9f, should be %.9f", (unsigned long long)i, (double)soft.samples[i], wanted);
+    }
+    assert_true(peak > 0.01);
+    free(loud.samples);
+    free(soft.samples);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_automation_keeps_time, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_side_chain_keeps_time, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_blocks_do_not_matter_to_keys, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_the_widest_strip_has_room_for_a_key, render_set_up, fixture_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
