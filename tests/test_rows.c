@@ -182,6 +182,9 @@ static void test_vulkan(void **state)
 {
     (void)state;
     static const char *const limits[] = {"", "workgroup=128,shared=16384,work=100000"};
+    /* Validation makes kernels several times as long; test_rows_poisoned, without it, takes all cases. */
+    const char *layers = getenv("VK_INSTANCE_LAYERS");
+    const size_t most_cases = layers && *layers ? 3 : SIZE_MAX;
     mxd_vulkan_device devices[8];
     uint32_t count = mxd_vulkan_devices(devices, 8), tested = 0;
     for (uint32_t i = 0; i < count && i < 8; i++) {
@@ -191,7 +194,7 @@ static void test_vulkan(void **state)
             print_message("%s, %s, limits '%s'\n", devices[i].name, devices[i].driver, limits[l]);
             assert_int_equal(setenv("MXD_VULKAN_LIMITS", limits[l], 1), 0);
             const place device = {devices[i].name, mxd_backend_vulkan_create, 0, i, l == 0 ? CUT_LONG : CUT_SHORT};
-            int failures = count_failures(&device, 1, l == 0 ? SIZE_MAX : 2);
+            int failures = count_failures(&device, 1, l == 0 ? most_cases : 2);
             unsetenv("MXD_VULKAN_LIMITS");
             assert_int_equal(failures, 0);
         }
