@@ -649,6 +649,7 @@ static mxd_result finish(build *b)
         if (chain->history_frames > graph->history_frames)
             graph->history_frames = chain->history_frames;
     }
+    graph->history_frames += graph->latency; /* for what waits behind a chain to meet others */
     if (graph->end_frame == 0)
         return mxd_fail(b->problems, MXD_ERROR_INVALID, &(mxd_place){.file = b->session->file},
                         "nothing is heard: every track is muted, shut out by a solo or without clips, and there is no "
