@@ -93,6 +93,8 @@ def full():
         {"type": "auto-pan", "rate_hz": 0.2, "depth": 0.7, "shape": "square", "phase_deg": -90},
         {"type": "auto-pan", "note": "1/4.."}]
     reverbs.append({"type": "pitch", "semitones": -3.5, "cents": 20, "preserve_formants": True})
+    reverbs.append({"type": "saturator", "curve": "tube", "drive_db": 6, "bias": 0.1, "tone_db": -3, "output_db": None,
+                    "mix": 0.5, "oversampling": 2})
     linear = {"type": "eq", "phase": "linear", "fir_length": 1023, "bands": [
         {"type": "bell", "frequency_hz": 300, "gain_db": 3, "scope": "side"}]}
     dynamic = {"type": "eq", "phase": "minimum", "side_chain": {"from": "Panned"}, "bands": [

@@ -93,6 +93,7 @@ typedef struct mxd_effect {
 /* The inserts themselves, each in the file of its name. */
 extern const mxd_effect mxd_effect_eq;
 extern const mxd_effect mxd_effect_convolver;
+extern const mxd_effect mxd_effect_saturator;
 extern const mxd_effect mxd_effect_delay;
 extern const mxd_effect mxd_effect_chorus;
 extern const mxd_effect mxd_effect_flanger;
