@@ -177,8 +177,17 @@ static void fail_parameter(mxd_reader *reader, const mxd_effect *effect, const c
         if (!effect->parameters[i].is_fixed)
             keys[num_keys++] = effect->parameters[i].key;
     const char *nearest = mxd_nearest(path, keys, num_keys);
+    const char *before = "", *named = "", *behind = "";
+    if (nearest)
+        before = "; did you mean \"", named = nearest, behind = "\"?";
+    else if (effect->path_example)
+        before = "; write for instance \"", named = effect->path_example, behind = "\"";
+    else if (num_keys > 0)
+        before = "; one is \"", named = keys[0], behind = "\"";
+    else
+        behind = ": it has none";
     mxd_reader_fail(reader, "parameter", "\"%.80s\" is no parameter of this %s that can be automated%s%s%s", path,
-                    effect->type, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+                    effect->type, before, named, behind);
 }
 
 static void load_insert_automation_item(mxd_loader *loader, mxd_reader *reader, mxd_insert *insert)

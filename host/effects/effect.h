@@ -44,6 +44,7 @@ typedef struct mxd_effect {
     uint32_t num_values;      /* >= num_parameters */
     /* What a path within the insert ("bands[1].gain_db") names, and which value it is; NULL = nothing. NULL: only the table. */
     const mxd_insert_parameter *(*find_parameter)(const void *params, const char *path, uint32_t *value);
+    const char *path_example; /* of what find_parameter knows, for messages; NULL without it */
     bool has_side_chain;      /* "side_chain" is taken: mxd_builder_key gives its lanes */
 
     /*

@@ -200,6 +200,7 @@ const mxd_effect mxd_effect_eq = {
     .num_values = MXD_EQ_NUM_VALUES,
     .has_side_chain = true,
     .find_parameter = eq_find_parameter,
+    .path_example = "bands[0].gain_db",
     .automated = eq_automated,
     .read = eq_read,
     .destroy = eq_destroy,

@@ -260,7 +260,7 @@ mxd_eq_insert *mxd_eq_read(mxd_reader *reader, const mxd_effect_context *context
         mxd_reader_fail(reader, "fir_length", "fir_length is for \"phase\": \"linear\"");
     else if (mxd_read_integer(reader, "fir_length", MXD_OPTIONAL, MXD_EQ_MIN_FIR, MXD_EQ_MAX_FIR, &length) && length % 2 == 0)
         mxd_reader_fail(reader, "fir_length", "fir_length is odd, so that the response has a middle: not %d", (int)length);
-    *fir_length = (uint32_t)length;
+    *fir_length = length % 2 ? (uint32_t)length : 0; /* 0: by the bands */
     list_parameters(insert, *is_linear);
     mxd_reader *bands = read_bands(reader, "bands");
     if (!bands)

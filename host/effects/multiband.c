@@ -62,11 +62,12 @@ static const double *band_values(const double *values, uint32_t band)
 
 /* ---- Reading ------------------------------------------------------------- */
 
-static void read_crossovers(mxd_reader *reader, multiband_params *params)
+/* Gives how many there are; 0 with a problem. */
+static uint32_t read_crossovers(mxd_reader *reader, multiband_params *params)
 {
     mxd_reader *array = mxd_read_array(reader, "crossovers_hz", MXD_REQUIRED);
     if (!array)
-        return;
+        return 0;
     const size_t count = mxd_reader_length(array);
     const double highest_hz = fmin(0.45 * params->sample_rate, 20000.0);
     if (count < 1 || count > MAX_BANDS - 1)
@@ -84,6 +85,7 @@ static void read_crossovers(mxd_reader *reader, multiband_params *params)
             params->num_crossovers++;
         }
     mxd_reader_close(array);
+    return params->num_crossovers == count ? params->num_crossovers : 0;
 }
 
 static void read_band(mxd_reader *reader, multiband_params *params, uint32_t band)
@@ -109,15 +111,15 @@ static void *multiband_read(mxd_reader *reader, const mxd_effect_context *contex
     }
     params->sample_rate = context->sample_rate;
     mxd_read_choice(reader, "detector", MXD_OPTIONAL, detectors, 2, &params->detector);
-    read_crossovers(reader, params);
+    const uint32_t num_crossovers = read_crossovers(reader, params);
     mxd_reader *array = mxd_read_array(reader, "bands", MXD_REQUIRED);
     if (!array)
         return params;
     const size_t count = mxd_reader_length(array);
-    if (params->num_crossovers > 0 && count != params->num_crossovers + 1)
+    if (num_crossovers > 0 && count != num_crossovers + 1)
         mxd_reader_fail(reader, "bands", "%u crossover%s make%s %u bands, but \"bands\" has %zu",
-                        (unsigned)params->num_crossovers, params->num_crossovers == 1 ? "" : "s",
-                        params->num_crossovers == 1 ? "s" : "", (unsigned)params->num_crossovers + 1, count);
+                        (unsigned)num_crossovers, num_crossovers == 1 ? "" : "s", num_crossovers == 1 ? "s" : "",
+                        (unsigned)num_crossovers + 1, count);
     for (size_t i = 0; i < count && i < MAX_BANDS; i++) {
         mxd_reader *item = mxd_item_object(array, i);
         if (item)
@@ -281,6 +283,7 @@ const mxd_effect mxd_effect_multiband = {
     .num_parameters = NUM_PARAMETERS,
     .num_values = NUM_VALUES,
     .find_parameter = multiband_find_parameter,
+    .path_example = "bands[0].threshold_db",
     .read = multiband_read,
     .finish = multiband_finish,
     .destroy = free,
