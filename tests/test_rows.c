@@ -211,7 +211,7 @@ static void set_shift(uint32_t row, uint32_t *settings)
     settings[MXD_SHIFT_FRAMES] = 40000 + 7 * row;
 }
 
-/* States that the device cannot bind all at once: seven of 313 KiB, 1 MiB at a time. */
+/* States that the device cannot bind all at once: seven of 156 KiB, 1 MiB at a time. */
 static void test_vulkan_pages(void **state)
 {
     (void)state;
