@@ -7,6 +7,7 @@
  */
 #include "host/cpu/variants.h"
 #include "row_rig.h"
+#include "shaders/dynamics.h"
 #include "shaders/shift.h"
 
 #include <math.h>
@@ -229,6 +230,45 @@ static void test_vulkan_pages(void **state)
     assert_int_equal(failures, 0);
 }
 
+static void set_compressor(uint32_t row, uint32_t *settings)
+{
+    (void)row;
+    (void)settings; /* all 0: COMPRESS by PEAK */
+}
+
+/* Of a threshold of -18 dB; half linked, so that every channel's level hears all keys. */
+static void value_compressor(uint32_t row, uint64_t frame, double *values)
+{
+    static const double of_all[MXD_DYNAMICS_NUM_VALUES] = {
+        [MXD_DYNAMICS_THRESHOLD] = -3, [MXD_DYNAMICS_SLOPE] = 0.75, [MXD_DYNAMICS_RANGE] = 24, [MXD_DYNAMICS_MIX] = 1,
+        [MXD_DYNAMICS_LINK] = 0.5, [MXD_DYNAMICS_ATTACK] = 0.01, [MXD_DYNAMICS_RELEASE] = 1e-3,
+        [MXD_DYNAMICS_RMS_MEAN] = 1};
+    (void)row;
+    (void)frame;
+    memcpy(values, of_all, sizeof of_all);
+}
+
+/* More rounds of loops in one block than llvmpipe goes in a dispatch: 64 channels, each with 64 keys. */
+static void test_vulkan_loops(void **state)
+{
+    (void)state;
+    static const row_case test = {"64 channels", MXD_KERNEL_DYNAMICS, SIGNAL_NOISE, 0, 8192, 8192, 1, 64, 64, 0,
+                                  set_compressor, value_compressor, -120, ""};
+    mxd_vulkan_device device;
+    if (mxd_vulkan_devices(&device, 1) == 0 || !device.usable) {
+        print_message("no usable Vulkan device: install a driver (mesa-vulkan-drivers has one for the CPU)\n");
+        skip();
+    }
+    const place first = {device.name, mxd_backend_vulkan_create, 0, 0};
+    const place reference = {"reference", mxd_cpu_reference()->create_backend, 1, 0};
+    float *expected = run_case(&test, &reference, test.block_frames);
+    float *found = run_case(&test, &first, test.block_frames);
+    int failures = expected && found ? judge(&test, &first, test.block_frames, found, expected) : 1;
+    free(expected);
+    free(found);
+    assert_int_equal(failures, 0);
+}
+
 /* ---- Groups -------------------------------------------------------------- */
 
 static mxd_result create_group(mxd_backend_creator *member, uint32_t count, const mxd_backend_params *params,
@@ -291,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_cpu_variants),
         cmocka_unit_test(test_vulkan),
         cmocka_unit_test(test_vulkan_pages),
+        cmocka_unit_test(test_vulkan_loops),
         cmocka_unit_test(test_groups),
     };
     return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
