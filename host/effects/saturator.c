@@ -26,7 +26,7 @@ static const mxd_insert_parameter parameters[NUM_VALUES] = {
     [DRIVE] = {"drive_db", -24.0, 48.0, 0.0, false, false},
     [OUTPUT] = {"output_db", -144.0, 24.0, 0.0, true, false},
     [MIX] = {"mix", 0.0, 1.0, 1.0, false, false},
-    [BIAS] = {"bias", -1.0, 1.0, 0.0, false, true},
+    [BIAS] = {"bias", -1.0, 1.0, 0.0, false, false},
     [TONE] = {"tone_db", -24.0, 24.0, 0.0, false, false},
 };
 
@@ -82,6 +82,7 @@ static void saturator_automated(void *opaque, mxd_reader *automation, uint32_t v
     (void)least;
     (void)most;
     saturator_params *params = opaque;
+    params->has_high_pass |= value == BIAS;
     params->has_tone |= value == TONE;
 }
 
