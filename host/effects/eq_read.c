@@ -285,3 +285,12 @@ mxd_eq_insert *mxd_eq_read(mxd_reader *reader, const mxd_effect_context *context
         mxd_reader_fail(reader, "side_chain", "side_chain is what dynamic bands listen to, and this eq has none");
     return insert;
 }
+
+void mxd_eq_check_moving_hz(mxd_reader *automation, const char *key, double least_hz, double most_hz,
+                            double lowest_hz, double highest_hz)
+{
+    if (!(least_hz >= lowest_hz && most_hz <= highest_hz))
+        mxd_reader_fail(automation, "points",
+                        "\"%s\" moves from %g to %g, but at this sample rate it must stay from %g to %g", key, least_hz,
+                        most_hz, lowest_hz, highest_hz);
+}
