@@ -259,8 +259,8 @@ static void test_vulkan_loops(void **state)
         print_message("no usable Vulkan device: install a driver (mesa-vulkan-drivers has one for the CPU)\n");
         skip();
     }
-    const place first = {device.name, mxd_backend_vulkan_create, 0, 0};
-    const place reference = {"reference", mxd_cpu_reference()->create_backend, 1, 0};
+    const place first = {device.name, mxd_backend_vulkan_create, 0, 0, CUT_OWN};
+    const place reference = {"reference", mxd_cpu_reference()->create_backend, 1, 0, CUT_OWN};
     float *expected = run_case(&test, &reference, test.block_frames);
     float *found = run_case(&test, &first, test.block_frames);
     int failures = expected && found ? judge(&test, &first, test.block_frames, found, expected) : 1;
