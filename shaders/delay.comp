@@ -1,6 +1,7 @@
 // Fractional delay lines with feedback (delay.h): a workgroup a row, an invocation a frame of a tile.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#define MXD_ROWS_COHERENT_STATES
 #include "rows.glsl"
 #include "delay.h"
 #include "sine.glsl"

@@ -110,7 +110,8 @@
 /*
  * State: whether the row has started; for each level MXD_DYNAMICS_MEMORIES values as
  * two words each (the value, and what it lacks: the CPU's detectors run in
- * double); the last frames of each channel, as many as the look-ahead, twice (shift.h).
+ * double); the last frames of each channel, as many as the look-ahead,
+ * twice, oldest first: a run reads the half that the run before wrote and writes the other.
  *
  * On the device each of the functions of y that a frame stands for, max(p, y + d -
  * a y), open and hold alike, composes with the next to one of the same form, so

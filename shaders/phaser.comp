@@ -1,6 +1,7 @@
 // All-passes with feedback (phaser.h): without feedback a scan a stage, with it an invocation a channel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#define MXD_ROWS_COHERENT_STATES
 #include "rows.glsl"
 #include "phaser.h"
 #define SCAN_SIZE MXD_PHASER_TILE

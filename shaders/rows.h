@@ -17,7 +17,7 @@
 #define MXD_ROWS_NUM_BINDINGS 7
 
 #define MXD_ROWS_GRID 32  /* MXD_VALUE_GRID of host/kernels/kernel.h */
-#define MXD_ROWS_SPAN 256 /* frames, of which each dispatch but a block's last has a multiple (without tiles) */
+#define MXD_ROWS_SPAN 128 /* frames, of which each dispatch but a block's last has a multiple (without tiles) */
 
 struct mxd_rows_row_data {
     mxd_u32 first_index; /* in indices: inputs, outputs, settings */

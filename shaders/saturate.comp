@@ -17,7 +17,7 @@ uint curve, stages, latency;
 
 float history(uint index)
 {
-    return row_state((run.num_runs & 1u) * 3u * latency + index);
+    return row_state((run.num_runs & 1u) * MXD_SATURATE_STATE(stages) + index);
 }
 
 // The driven input, without the bias; frames from 2 latency before the block on.
@@ -25,6 +25,14 @@ float driven(int frame)
 {
     return frame < 0 ? history(uint(frame + int(2u * latency)))
                      : row_input(0, uint(frame)) * row_value(MXD_SATURATE_DRIVE, uint(frame));
+}
+
+// The bias, from 2 latency before the block on.
+float bias_at(int frame)
+{
+    if (row.moves == 0 || (frame < 0 && run.num_runs == 0))
+        return row_held(MXD_SATURATE_BIAS, 0);
+    return frame < 0 ? history(uint(frame + int(5u * latency))) : row_value(MXD_SATURATE_BIAS, uint(frame));
 }
 
 // The input, from latency before the block on.
@@ -70,6 +78,16 @@ float bend(float u)
     return curve == MXD_SATURATE_TUBE ? t / (1.0 + MXD_SATURATE_TUBE_SKEW * t) : t;
 }
 
+// The curve at the bias, at a sample of the tile that begins 2 latency before a frame: a straight line between frames.
+float offset_at(int frame, uint index, float at_rest)
+{
+    if (row.moves == 0)
+        return at_rest;
+    int from = frame - int(2u * latency) + int(index >> stages);
+    float part = float(index & ((1u << stages) - 1u)) / float(1u << stages), offset = bend(bias_at(from));
+    return part == 0.0 ? offset : mix(offset, bend(bias_at(from + 1)), part);
+}
+
 // The line from `from` to `to`, over its length: the clip times what falls from 1 to 0, and times what rises.
 vec2 integrate(float from, float to)
 {
@@ -88,7 +106,7 @@ vec2 integrate(float from, float to)
 }
 
 // All samples first to end - 1, in place; each invocation a stretch of them, whose neighbours it keeps.
-void clip_samples(uint first, uint end, float offset)
+void clip_samples(uint first, uint end, int frame, float at_rest)
 {
     uint each = (end - first + gl_WorkGroupSize.x - 1) / gl_WorkGroupSize.x;
     uint begin = min(first + mxd_invocation * each, end), stop = min(begin + each, end);
@@ -99,7 +117,7 @@ void clip_samples(uint first, uint end, float offset)
     for (uint i = begin; i < stop; i++) {
         float next = (i + 1 < stop ? samples[i + 1] : after) / knee();
         vec2 sums = integrate(at, next);
-        samples[i] = rising + sums.x - offset;
+        samples[i] = rising + sums.x - offset_at(frame, i, at_rest);
         rising = sums.y;
         at = next;
     }
@@ -162,11 +180,13 @@ void put(uint frame, float curved)
 // What the next block will need.
 void keep_state()
 {
-    uint base = (~run.num_runs & 1u) * 3u * latency;
+    uint base = (~run.num_runs & 1u) * MXD_SATURATE_STATE(stages);
     for (uint i = mxd_invocation; i < 2u * latency; i += gl_WorkGroupSize.x)
         row_set_state(base + i, driven(int(push.num_frames + i) - int(2u * latency)));
     for (uint i = mxd_invocation; i < latency; i += gl_WorkGroupSize.x)
         row_set_state(base + 2u * latency + i, plain(int(push.num_frames + i) - int(latency)));
+    for (uint i = mxd_invocation; i < 2u * latency && row.moves != 0; i += gl_WorkGroupSize.x)
+        row_set_state(base + 3u * latency + i, bias_at(int(push.num_frames + i) - int(2u * latency)));
 }
 
 void main()
@@ -178,9 +198,9 @@ void main()
     mxd_poison(float, samples, MXD_SATURATE_SAMPLES);
     uint begin = row_first_frame(), end = row_end_frame(), spacing = 1u << stages;
     uint frames = end - begin + 2u * latency, margin = 0;
-    float bias = row_held(MXD_SATURATE_BIAS, 0), offset = bend(bias);
+    float at_rest = bend(row_held(MXD_SATURATE_BIAS, 0));
     for (uint i = mxd_invocation; i < frames; i += gl_WorkGroupSize.x)
-        samples[i * spacing] = driven(int(begin + i) - int(2u * latency)) + bias;
+        samples[i * spacing] = driven(int(begin + i) - int(2u * latency)) + bias_at(int(begin + i) - int(2u * latency));
     barrier();
     for (uint stage = 0; stage < stages; stage++) {
         margin += MXD_SATURATE_MARGIN(stage);
@@ -189,10 +209,10 @@ void main()
     margin += stages > 0 ? 1 : 0;
     uint first_sample = margin * spacing, end_sample = (frames - margin) * spacing;
     if (has_corners() && stages > 0)
-        clip_samples(first_sample, end_sample, offset);
+        clip_samples(first_sample, end_sample, int(begin), at_rest);
     else
         for (uint i = first_sample + mxd_invocation; i < end_sample; i += gl_WorkGroupSize.x)
-            samples[i] = bend(samples[i]) - offset;
+            samples[i] = bend(samples[i]) - offset_at(int(begin), i, at_rest);
     barrier();
     for (uint stage = stages; stage-- > 1;) {
         margin += MXD_SATURATE_MARGIN(stage);

@@ -23,9 +23,11 @@
  * All weights are positive. It costs sinc^2(f / rate) at the oversampled rate: at
  * 20 kHz and 48 kHz, 1.3, 0.3, 0.08 dB at 2, 4, 8 times.
  *
- * State: the driven input's last 2 * latency frames (without the bias), then the
- * input's last latency frames, all twice; a run reads the half that the run before
- * wrote and writes the other.
+ * State: the driven input's last 2 * latency frames (without the bias), the
+ * input's last latency frames, and where values move the bias's last 2 * latency
+ * frames, all twice; a run reads the half that the run before wrote and writes the
+ * other. Before a row's first frame the bias was what it is there. The curve at a
+ * bias that moves is a straight line from frame to frame.
  */
 #ifndef MXD_SHADERS_SATURATE_H
 #define MXD_SHADERS_SATURATE_H
@@ -42,7 +44,7 @@
 #define MXD_SATURATE_TAPE 4
 #define MXD_SATURATE_NUM_CURVES 5
 
-/* Values, all on the straight line between points but the bias, which is that of the block's first point: */
+/* Values, all on the straight line between points: */
 #define MXD_SATURATE_DRIVE 0
 #define MXD_SATURATE_BIAS 1
 #define MXD_SATURATE_WET 2 /* of one output */
@@ -105,6 +107,9 @@
 
 /* The sum of the margins of all steps up and down, and a frame for the clips' triangle. */
 #define MXD_SATURATE_LATENCY(stages) ((stages) == 0 ? 0 : (stages) == 1 ? 95 : (stages) == 2 ? 103 : 107)
+
+/* Words of one half of the state. */
+#define MXD_SATURATE_STATE(stages) (5 * MXD_SATURATE_LATENCY(stages))
 
 /* Frames of one workgroup, whose samples lie in shared memory with the margins: 8 (256 + 2 * 107) of them. */
 #define MXD_SATURATE_TILE 256

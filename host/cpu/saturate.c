@@ -27,8 +27,9 @@ typedef struct shaper {
     const cpu_row *row;
     uint32_t curve, stages;
     uint32_t latency;
-    real offset;                   /* the curve at the bias */
-    const real *history;           /* driven, then plain */
+    real offset;                   /* the curve at the bias, where that stands still */
+    const real *history;           /* driven, plain, bias */
+    real offsets[PLANE];           /* where it moves: of each frame; as a plane's */
     real planes[8][PLANE] __attribute__((aligned(64)));
     real scratch[PLANE] __attribute__((aligned(64)));
 } shaper;
@@ -237,6 +238,18 @@ static void clip_planes(shaper *s, uint32_t first, uint32_t end)
         plane[n] += before[PAD + n - 1];
 }
 
+/* From plane j what lies j / 8 of the way from a frame's offset to the next one's. */
+static void take_offsets(const shaper *s, uint32_t j, uint32_t first, uint32_t end, real *plane)
+{
+    const real *offsets = s->offsets + PAD, offset = s->offset, part = (real)j / 8;
+    if (!s->row->moves)
+        for (uint32_t n = first; n < end; n++)
+            plane[n] -= offset;
+    else
+        for (uint32_t n = first; n < end; n++)
+            plane[n] -= offsets[n] + part * (offsets[n + 1] - offsets[n]);
+}
+
 static void bend_planes(shaper *s, uint32_t first, uint32_t end)
 {
     const uint32_t step = 8u >> s->stages;
@@ -247,8 +260,7 @@ static void bend_planes(shaper *s, uint32_t first, uint32_t end)
         real *plane = plane_of(s, j);
         if (!clips)
             bend(s->curve, plane + first, s->scratch, end - first);
-        for (uint32_t n = first; n < end; n++)
-            plane[n] -= s->offset;
+        take_offsets(s, j, first, end, plane);
     }
 }
 
@@ -280,6 +292,20 @@ static void drive(const shaper *s, int32_t frame, uint32_t count, real *out)
               (uint32_t)(frame + (int32_t)past), count - past, out + past);
 }
 
+/* The same of the bias. */
+static void bias(const shaper *s, int32_t frame, uint32_t count, real *out)
+{
+    uint32_t past = frame < 0 ? (uint32_t)-frame : 0;
+    past = past < count ? past : count;
+    for (uint32_t i = 0; i < past; i++)
+        out[i] = s->row->num_runs > 0 ? s->history[5 * s->latency - (uint32_t)-frame + i]
+                                      : row_held(s->row, MXD_SATURATE_BIAS, 0);
+    for (uint32_t i = past; i < count; i++)
+        out[i] = 1;
+    if (past < count)
+        scale(s->row, MXD_SATURATE_BIAS, out + past, (uint32_t)(frame + (int32_t)past), count - past, out + past);
+}
+
 /* The same of the input itself; from latency frames before the block on. */
 static void delay(const shaper *s, int32_t frame, uint32_t count, real *out)
 {
@@ -297,8 +323,17 @@ static const real *saturate(shaper *s, uint32_t frame, uint32_t count)
     const uint32_t frames = count + 2 * s->latency;
     real *plane = plane_of(s, 0);
     drive(s, (int32_t)frame - 2 * (int32_t)s->latency, frames, plane);
-    for (uint32_t n = 0; n < frames; n++)
-        plane[n] += s->row->values[MXD_SATURATE_BIAS];
+    if (s->row->moves) {
+        real *offsets = s->offsets + PAD;
+        bias(s, (int32_t)frame - 2 * (int32_t)s->latency, frames, offsets);
+        for (uint32_t n = 0; n < frames; n++)
+            plane[n] += offsets[n];
+        bend(s->curve, offsets, s->scratch, frames);
+        offsets[frames] = offsets[frames - 1];
+    } else {
+        for (uint32_t n = 0; n < frames; n++)
+            plane[n] += s->row->values[MXD_SATURATE_BIAS];
+    }
     uint32_t margin = 0;
     for (uint32_t stage = 0; stage < s->stages; stage++) {
         margin += MXD_SATURATE_MARGIN(stage);
@@ -337,16 +372,18 @@ void MXD_CPU(mxd_saturate_run)(const cpu_row *row)
 {
     shaper s = {.row = row, .curve = row->settings[MXD_SATURATE_CURVE], .stages = row->settings[MXD_SATURATE_STAGES]};
     s.latency = MXD_SATURATE_LATENCY(s.stages);
-    s.history = row->state + (size_t)(row->num_runs & 1) * 3 * s.latency;
-    real bias[VEC_LANES] = {row->values[MXD_SATURATE_BIAS]}, scratch[VEC_LANES] = {0};
-    bend(s.curve, bias, scratch, 1);
-    s.offset = bias[0];
+    s.history = row->state + (size_t)(row->num_runs & 1) * MXD_SATURATE_STATE(s.stages);
+    real offset[VEC_LANES] = {row->values[MXD_SATURATE_BIAS]}, scratch[VEC_LANES] = {0};
+    bend(s.curve, offset, scratch, 1);
+    s.offset = offset[0];
     for (uint32_t frame = 0; frame < row->num_frames; frame += CHUNK) {
         uint32_t left = row->num_frames - frame;
         run_chunk(&s, frame, left < CHUNK ? left : CHUNK);
     }
-    real *next = row->state + (size_t)(~row->num_runs & 1) * 3 * s.latency;
+    real *next = row->state + (size_t)(~row->num_runs & 1) * MXD_SATURATE_STATE(s.stages);
     const int32_t end = (int32_t)row->num_frames, latency = (int32_t)s.latency;
     drive(&s, end - 2 * latency, 2 * s.latency, next);
     delay(&s, end - latency, s.latency, next + 2 * s.latency);
+    if (row->moves)
+        bias(&s, end - 2 * latency, 2 * s.latency, next + 3 * s.latency);
 }

@@ -7,10 +7,10 @@
  * are two lanes, which meet in a mix.
  */
 #include "../../formats/reader.h"
-#include "../graph/builder.h"
 #include "../graph/envelope.h"
 #include "channels.h"
 #include "eq.h"
+#include "sections.h"
 
 #include "shaders/saturate.h"
 
@@ -26,16 +26,18 @@ static const mxd_insert_parameter parameters[NUM_VALUES] = {
     [DRIVE] = {"drive_db", -24.0, 48.0, 0.0, false, false},
     [OUTPUT] = {"output_db", -144.0, 24.0, 0.0, true, false},
     [MIX] = {"mix", 0.0, 1.0, 1.0, false, false},
-    [BIAS] = {"bias", -1.0, 1.0, 0.0, false, true},
-    [TONE] = {"tone_db", -24.0, 24.0, 0.0, false, true},
+    [BIAS] = {"bias", -1.0, 1.0, 0.0, false, false},
+    [TONE] = {"tone_db", -24.0, 24.0, 0.0, false, false},
 };
 
 typedef struct saturator_params {
     double values[NUM_VALUES];
     uint32_t settings[MXD_SATURATE_NUM_SETTINGS];
-    mxd_svf sections[2 * MXD_EQ_MAX_BAND_SECTIONS];
-    uint32_t num_sections;
+    uint32_t sample_rate;
+    bool has_high_pass, has_tone; /* behind the curve */
 } saturator_params;
+
+enum { MAX_SECTIONS = 2 * MXD_EQ_MAX_BAND_SECTIONS };
 
 static void read_oversampling(mxd_reader *reader, uint32_t *stages)
 {
@@ -52,12 +54,12 @@ static void *saturator_read(mxd_reader *reader, const mxd_effect_context *contex
     static const char *const curves[MXD_SATURATE_NUM_CURVES] = {
         [MXD_SATURATE_TANH] = "tanh", [MXD_SATURATE_SOFT_CLIP] = "soft-clip", [MXD_SATURATE_HARD_CLIP] = "hard-clip",
         [MXD_SATURATE_TUBE] = "tube", [MXD_SATURATE_TAPE] = "tape"};
-    (void)context;
     saturator_params *params = calloc(1, sizeof *params);
     if (!params) {
         mxd_reader_fail(reader, NULL, "memory ran out");
         return NULL;
     }
+    params->sample_rate = context->sample_rate;
     int curve = MXD_SATURATE_TANH;
     mxd_read_choice(reader, "curve", MXD_OPTIONAL, curves, MXD_SATURATE_NUM_CURVES, &curve);
     params->settings[MXD_SATURATE_CURVE] = (uint32_t)curve;
@@ -68,13 +70,42 @@ static void *saturator_read(mxd_reader *reader, const mxd_effect_context *contex
 static void saturator_finish(void *opaque, mxd_reader *reader, const mxd_effect_context *context)
 {
     (void)reader;
+    (void)context;
     saturator_params *params = opaque;
+    params->has_high_pass = params->settings[MXD_SATURATE_CURVE] == MXD_SATURATE_TUBE || params->values[BIAS] != 0.0;
+    params->has_tone = params->values[TONE] != 0.0;
+}
+
+static void saturator_automated(void *opaque, mxd_reader *automation, uint32_t value, double least, double most)
+{
+    (void)automation;
+    (void)least;
+    (void)most;
+    saturator_params *params = opaque;
+    params->has_high_pass |= value == BIAS;
+    params->has_tone |= value == TONE;
+}
+
+/* What lies behind the curve: as many sections at any values. */
+static uint32_t design(const saturator_params *params, const double *values, mxd_svf sections[MAX_SECTIONS])
+{
     const mxd_eq_band high_pass = {MXD_EQ_HIGH_PASS, HIGH_PASS_HZ, 0.0, 0.70710678118654752, 12};
-    const mxd_eq_band tilt = {MXD_EQ_TILT, TILT_HZ, params->values[TONE], 0.5, 12};
-    if (params->settings[MXD_SATURATE_CURVE] == MXD_SATURATE_TUBE || params->values[BIAS] != 0.0)
-        params->num_sections = mxd_eq_design(&high_pass, context->sample_rate, params->sections);
-    params->num_sections +=
-        mxd_eq_design(&tilt, context->sample_rate, params->sections + params->num_sections);
+    const mxd_eq_band tilt = {MXD_EQ_TILT, TILT_HZ, values[TONE], 0.5, 12};
+    uint32_t count = 0;
+    if (params->has_high_pass)
+        count = mxd_eq_design(&high_pass, params->sample_rate, sections);
+    if (params->has_tone)
+        count += mxd_eq_design_at(&tilt, mxd_eq_prewarp(TILT_HZ, params->sample_rate), sections + count);
+    return count;
+}
+
+static void map_sections(const void *params, const double *values, uint32_t index, const mxd_moment *moment,
+                         double *row_values)
+{
+    (void)index;
+    (void)moment;
+    mxd_svf sections[MAX_SECTIONS];
+    mxd_put_sections(sections, design(params, values, sections), row_values);
 }
 
 static uint32_t saturator_latency_frames(const void *opaque, uint32_t num_inputs)
@@ -86,8 +117,9 @@ static uint32_t saturator_latency_frames(const void *opaque, uint32_t num_inputs
 static uint64_t saturator_tail_frames(const void *opaque, uint32_t num_inputs)
 {
     const saturator_params *params = opaque;
+    mxd_svf sections[MAX_SECTIONS];
     return 2 * (uint64_t)saturator_latency_frames(params, num_inputs) +
-           mxd_svf_tail_frames(params->sections, params->num_sections);
+           mxd_svf_tail_frames(sections, design(params, params->values, sections));
 }
 
 static double wet_of(const double *values)
@@ -116,20 +148,22 @@ static double saturator_gain(const void *params, const double *values, uint32_t 
 
 static mxd_result emit_channel(const saturator_params *params, mxd_graph_builder *builder, uint32_t *lane)
 {
+    mxd_sections sections = {.map = mxd_builder_moves(builder, TONE) ? map_sections : NULL};
+    sections.count = design(params, params->values, sections.at_rest);
     const uint32_t outputs[2] = {mxd_builder_lane(builder), mxd_builder_lane(builder)};
     const uint32_t mixed = mxd_builder_lane(builder);
     const mxd_builder_row row = {.kernel = MXD_KERNEL_SATURATE, .inputs = lane, .num_inputs = 1, .outputs = outputs,
-                                 .num_outputs = params->num_sections > 0 ? 2 : 1, .settings = params->settings,
+                                 .num_outputs = sections.count > 0 ? 2 : 1, .settings = params->settings,
                                  .map = saturator_map};
     if (outputs[0] == UINT32_MAX || outputs[1] == UINT32_MAX || mixed == UINT32_MAX)
         return MXD_ERROR_MEMORY;
     mxd_result result = mxd_builder_row_add(builder, &row);
     *lane = outputs[0];
-    if (result != MXD_OK || params->num_sections == 0)
+    if (result != MXD_OK || sections.count == 0)
         return result;
     const mxd_builder_edge edges[2] = {{.input_lane = outputs[0], .gain = 1.0, .map = saturator_gain, .index = 0},
                                        {.input_lane = outputs[1], .gain = 1.0, .map = saturator_gain, .index = 1}};
-    result = mxd_builder_eq(builder, outputs[0], params->sections, params->num_sections);
+    result = mxd_emit_sections(builder, outputs, 1, &sections);
     *lane = mixed;
     return result == MXD_OK ? mxd_builder_mix(builder, mixed, edges, 2) : result;
 }
@@ -149,6 +183,7 @@ const mxd_effect mxd_effect_saturator = {
     .num_values = NUM_VALUES,
     .read = saturator_read,
     .finish = saturator_finish,
+    .automated = saturator_automated,
     .destroy = free,
     .num_outputs = mxd_channels_any,
     .latency_frames = saturator_latency_frames,

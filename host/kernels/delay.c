@@ -3,6 +3,8 @@
 
 #include "shaders/delay.h"
 
+#include <math.h>
+
 static const char *check(const mxd_kernel_shape *shape)
 {
     const uint32_t length = shape->settings[MXD_DELAY_LENGTH], voices = shape->settings[MXD_DELAY_VOICES];
@@ -43,7 +45,7 @@ static double flops(const mxd_kernel_shape *shape)
 static double loops(const mxd_kernel_shape *shape)
 {
     const double shortest = shape->settings[MXD_DELAY_SHORTEST], voices = shape->settings[MXD_DELAY_VOICES];
-    const double reach = shortest < 22.0 ? shortest / 4.0 : shortest - MXD_DELAY_HALF;
+    const double reach = 1.0 + floor(shortest - fmin(MXD_DELAY_HALF, 0.75 * shortest));
     const double tile = shape->settings[MXD_DELAY_LOOP] && reach < 128.0 ? reach : 128.0;
     return (2.0 + shape->num_outputs * (voices * (MXD_DELAY_TAPS + 2.0) + 22.0)) / tile;
 }

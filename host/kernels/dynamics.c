@@ -46,6 +46,18 @@ static double flops(const mxd_kernel_shape *shape)
     return 54.0 + 2.0 * num_keys(shape) + 2.0 * shape->num_outputs;
 }
 
+/*
+ * A tile of a workgroup of 128, level by level: its frames some 25 times over, with every key and every output, and its
+ * scans. At a block's end the look-ahead besides: 512 times all outputs.
+ */
+static double loops(const mxd_kernel_shape *shape)
+{
+    const double frames = MXD_DYNAMICS_FRAMES, tile = 128.0 * frames;
+    const double level = frames * (25.0 + num_keys(shape) + (num_levels(shape) == 1 ? shape->num_outputs : 0.0)) + 60.0;
+    /* Levels that are linked run as one, which goes to every output. */
+    return (num_levels(shape) * level + frames * shape->num_outputs) / tile;
+}
+
 const mxd_kernel mxd_kernel_dynamics = {
     .name = "dynamics",
     .num_settings = MXD_DYNAMICS_NUM_SETTINGS,
@@ -54,4 +66,5 @@ const mxd_kernel mxd_kernel_dynamics = {
     .num_values = num_values,
     .num_state = num_state,
     .flops = flops,
+    .loops = loops,
 };

@@ -29,6 +29,13 @@ static double flops(const mxd_kernel_shape *shape)
     return shape->settings[MXD_FILTER_SECTIONS] * (18.0 * shape->num_inputs + 2.0 * MXD_FILTER_SECTION_VALUES);
 }
 
+/* A tile of a workgroup of 128, lane by lane: its frames twice over, and twice more with a scan in each section. */
+static double loops(const mxd_kernel_shape *shape)
+{
+    const double samples = MXD_FILTER_SAMPLES, sections = shape->settings[MXD_FILTER_SECTIONS];
+    return shape->num_inputs * (1.0 + 2.0 * samples + sections * (2.0 * samples + 9.0)) / (128.0 * samples);
+}
+
 const mxd_kernel mxd_kernel_filter = {
     .name = "filter",
     .num_settings = MXD_FILTER_NUM_SETTINGS,
@@ -38,4 +45,5 @@ const mxd_kernel mxd_kernel_filter = {
     .num_values = num_values,
     .num_state = num_state,
     .flops = flops,
+    .loops = loops,
 };

@@ -67,9 +67,10 @@ typedef struct mxd_kernel {
     /* Operations a frame, at the least: for the floor under its time and the length of dispatches. */
     double (*flops)(const mxd_kernel_shape *shape);
     /*
-     * Rounds of loops that an invocation goes for a frame on a device, all loops together, at the most; NULL: one,
-     * or there are tiles. Mesa's llvmpipe ends every loop of an invocation after 65,535 rounds in all,
-     * without a word, so that dispatches are kept shorter.
+     * Rounds of loops that an invocation goes for a frame on a device, all loops together, at the most, in
+     * a workgroup of 128, the fewest that a device takes; NULL: there are tiles. Mesa's llvmpipe ends every loop of
+     * an invocation after 65,535 rounds in all, without a word, so that dispatches are kept shorter: to 30,000, so
+     * that what a block's end takes besides may be as many.
      */
     double (*loops)(const mxd_kernel_shape *shape);
 } mxd_kernel;

@@ -3,6 +3,8 @@
 
 #include "shaders/reverb.h"
 
+#include <math.h>
+
 _Static_assert(MXD_REVERB_CHUNK == MXD_VALUE_GRID, "a chunk has one point of the values");
 
 static bool is_ring(uint32_t capacity, uint64_t frames)
@@ -55,6 +57,17 @@ static double flops(const mxd_kernel_shape *shape)
     return MXD_REVERB_LINES * line + shape->num_inputs * input;
 }
 
+/* A chunk of a workgroup of 128: its inputs four abreast, lines likewise with their taps and sums, the filters' frames. */
+static double loops(const mxd_kernel_shape *shape)
+{
+    const double abreast = 128.0 / MXD_REVERB_CHUNK, lines = MXD_REVERB_LINES;
+    const double more = (shape->num_outputs + MXD_REVERB_LINES - 1) / MXD_REVERB_LINES - 1;
+    const double inputs = ceil(shape->num_inputs / abreast) * (1.0 + MXD_REVERB_DIFFUSERS);
+    const double read = lines / abreast * (1.0 + MXD_REVERB_TAPS), absorb = 3.0 + MXD_REVERB_CHUNK;
+    const double mix = lines / abreast * (1.0 + lines + shape->num_inputs), taps = lines / abreast * (2.0 + lines);
+    return (inputs + read + absorb + mix + more * (1.0 + taps)) / MXD_REVERB_CHUNK;
+}
+
 const mxd_kernel mxd_kernel_reverb = {
     .name = "reverb",
     .num_settings = MXD_REVERB_NUM_SETTINGS,
@@ -63,4 +76,5 @@ const mxd_kernel mxd_kernel_reverb = {
     .num_values = num_values,
     .num_state = num_state,
     .flops = flops,
+    .loops = loops,
 };

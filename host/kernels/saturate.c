@@ -22,7 +22,7 @@ static uint32_t num_values(const mxd_kernel_shape *shape)
 
 static uint64_t num_state(const mxd_kernel_shape *shape)
 {
-    return 2 * 3 * (uint64_t)MXD_SATURATE_LATENCY(shape->settings[MXD_SATURATE_STAGES]);
+    return 2 * (uint64_t)MXD_SATURATE_STATE(shape->settings[MXD_SATURATE_STAGES]);
 }
 
 /* A tap of symmetric filters takes an addition for two, and a multiplication and an addition. Curves take 20 to 60. */

@@ -17,10 +17,9 @@ static uint32_t num_values(const mxd_kernel_shape *shape)
     return 0;
 }
 
-/* Each lane's last frames, newest last, twice: a run reads one half and writes the other. */
 static uint64_t num_state(const mxd_kernel_shape *shape)
 {
-    return 2 * (uint64_t)shape->settings[MXD_SHIFT_FRAMES] * shape->num_inputs;
+    return MXD_SHIFT_FIRST_RING + (uint64_t)shape->settings[MXD_SHIFT_FRAMES] * shape->num_inputs;
 }
 
 static double flops(const mxd_kernel_shape *shape)

@@ -24,8 +24,8 @@ _Static_assert(MXD_ROWS_GRID == MXD_VALUE_GRID, "kernels find their points by it
  */
 #define WORK_A_DISPATCH ((uint64_t)1 << 32)
 #define WORK_A_ROW ((uint64_t)1 << 23)
-/* Rounds of loops of one dispatch (kernel.h says why). */
-#define LOOPS_A_DISPATCH 60000.0
+/* Rounds of loops of one dispatch (kernel.h says why), and about as many again for what a kernel does at a block's end. */
+#define LOOPS_A_DISPATCH 30000.0
 
 /* How a row stands. */
 typedef struct row_progress {

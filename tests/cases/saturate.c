@@ -16,7 +16,7 @@ static void values(uint32_t row, uint64_t frame, double *values)
 {
     double t = (double)frame / 1000;
     values[MXD_SATURATE_DRIVE] = exp2(row % 4) * exp2(1.5 * sin(t * (1 + row)));
-    values[MXD_SATURATE_BIAS] = 0.2 * (row % 3) - 0.2;
+    values[MXD_SATURATE_BIAS] = 0.2 * (row % 3) - 0.2 + 0.1 * sin(2 * t);
     values[MXD_SATURATE_WET] = 0.7 + 0.2 * cos(t);
     values[MXD_SATURATE_DRY] = 0.3 - 0.2 * cos(t);
 }
