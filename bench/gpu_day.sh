@@ -67,10 +67,14 @@ step test_vulkan 60 "$build/tests/test_vulkan"
 step test_vulkan_uploads 30 "$build/tests/test_vulkan_uploads"
 step test_vulkan_poisoned 60 env MXD_VULKAN_POISON=1 "$build/tests/test_vulkan_poisoned"
 step test_kernels 60 "$build/tests/test_kernels"
+step test_rows 60 "$build/tests/test_rows"
+step test_chain 60 "$build/tests/test_chain"
 step test_null 90 "$build/tests/test_null"
 
 peak=()
 [ -n "${PEAK_GFLOPS-}" ] && peak=(--peak-gflops "$PEAK_GFLOPS")
+step bench_render_mix 40 "$build/bench/bench_render" --backend vulkan --backend cpu --case mix --tracks 64 --seconds 60 \
+  --runs 1
 step bench_kernels 60 "$build/bench/bench_kernels" --vulkan --json "$results/bench_kernels.json" "${peak[@]}"
 step bench_render 120 "$build/bench/bench_render" --backend vulkan --backend cpu --tracks 8 --tracks 64 --tracks 512 \
   --seconds 30 --runs 1

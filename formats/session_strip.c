@@ -177,8 +177,32 @@ static void fail_parameter(mxd_reader *reader, const mxd_effect *effect, const c
         if (!effect->parameters[i].is_fixed)
             keys[num_keys++] = effect->parameters[i].key;
     const char *nearest = mxd_nearest(path, keys, num_keys);
+    const char *before = "", *named = "", *behind = "";
+    if (nearest)
+        before = "; did you mean \"", named = nearest, behind = "\"?";
+    else if (effect->path_example)
+        before = "; write for instance \"", named = effect->path_example, behind = "\"";
+    else if (num_keys > 0)
+        before = "; one is \"", named = keys[0], behind = "\"";
+    else
+        behind = ": it has none";
     mxd_reader_fail(reader, "parameter", "\"%.80s\" is no parameter of this %s that can be automated%s%s%s", path,
-                    effect->type, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+                    effect->type, before, named, behind);
+}
+
+/* Tells the insert how far a value goes; handles of a bezier lie beyond its points, the curve does not go beyond them. */
+static void tell_automation(mxd_reader *reader, mxd_insert *insert, const mxd_automation *automation)
+{
+    double least = automation->points[0].value, most = least;
+    for (uint32_t p = 0; p < automation->num_points; p++) {
+        const double value = automation->points[p].value;
+        const mxd_segment *s = automation->segments && p + 1 < automation->num_points ? &automation->segments[p] : NULL;
+        const double out = s && s->curve == MXD_CURVE_BEZIER ? value + s->out_value : value;
+        const double in = s && s->curve == MXD_CURVE_BEZIER ? automation->points[p + 1].value + s->in_value : value;
+        least = fmin(least, fmin(value, fmin(out, in)));
+        most = fmax(most, fmax(value, fmax(out, in)));
+    }
+    insert->effect->automated(insert->params, reader, automation->value, least, most);
 }
 
 static void load_insert_automation_item(mxd_loader *loader, mxd_reader *reader, mxd_insert *insert)
@@ -207,6 +231,8 @@ static void load_insert_automation_item(mxd_loader *loader, mxd_reader *reader, 
             mxd_reader_fail(reader, "parameter", "\"%s\" is automated twice; put all points in one", path);
     if (automation->num_points > 0) {
         insert->num_automation++;
+        if (insert->effect->automated)
+            tell_automation(reader, insert, automation);
         return;
     }
     free(automation->points);
@@ -251,24 +277,6 @@ static void load_side_chain(mxd_loader *loader, mxd_reader *reader, mxd_insert *
     mxd_reader_close(child);
 }
 
-/* Tells the insert how far its values go; handles of a bezier lie beyond its points, the curve does not go beyond them. */
-static void tell_automation(mxd_insert *insert)
-{
-    for (uint32_t i = 0; i < insert->num_automation && insert->effect->automated; i++) {
-        const mxd_automation *automation = &insert->automation[i];
-        double least = automation->points[0].value, most = least;
-        for (uint32_t p = 0; p < automation->num_points; p++) {
-            const double value = automation->points[p].value;
-            const mxd_segment *s = automation->segments && p + 1 < automation->num_points ? &automation->segments[p] : NULL;
-            const double out = s && s->curve == MXD_CURVE_BEZIER ? value + s->out_value : value;
-            const double in = s && s->curve == MXD_CURVE_BEZIER ? automation->points[p + 1].value + s->in_value : value;
-            least = fmin(least, fmin(value, fmin(out, in)));
-            most = fmax(most, fmax(value, fmax(out, in)));
-        }
-        insert->effect->automated(insert->params, automation->value, least, most);
-    }
-}
-
 /* The plain numbers, by the effect's table. */
 static void load_values(mxd_reader *reader, const mxd_effect *effect, double *values)
 {
@@ -296,7 +304,6 @@ static void load_insert(mxd_loader *loader, mxd_reader *reader, const mxd_effect
         if (effect->finish)
             effect->finish(insert->params, reader, context);
         load_insert_automation(loader, reader, insert);
-        tell_automation(insert);
         if (effect->has_side_chain)
             load_side_chain(loader, reader, insert);
     }

@@ -70,10 +70,10 @@ bool chain_song_write_session(FILE *stream, const char *shared)
         if (access(path, R_OK) != 0)
             return false;
     }
-    fputs("{ \"mixdown\": 1, \"title\": \"Every insert\", \"sample_rate\": 48000, \"tempo\": 128, \"length_s\": 45.0,"
-          "\"tracks\": [\n", stream);
+    fputs("{ \"mixdown\": 1, \"title\": \"Every insert\", \"sample_rate\": 48000, \"tempo\": 128, \"length_s\": 11.0,"
+          "\"tracks\": [\n", stream); /* from where nearly all play */
     for (size_t i = 0; i < num_stems; i++) {
-        fprintf(stream, "  { \"name\": \"%s\", \"clips\": [ { \"file\": \"%s/data/song/%s.flac\"%s } ],\n", stems[i].file,
+        fprintf(stream, "  { \"name\": \"%s\", \"clips\": [ { \"file\": \"%s/data/song/%s.flac\", \"offset_s\": 34%s } ],\n", stems[i].file,
                 shared, stems[i].file, stems[i].clip);
         fprintf(stream, "    \"inserts\": [ %s ], %s }%s\n", stems[i].inserts, stems[i].rest,
                 i + 1 < num_stems ? "," : "");

@@ -460,6 +460,24 @@ class Cli(unittest.TestCase):
                                 "clips": []}], length_s=1, deliverables=[{"file": "tone.wav", "layout": "stereo"}])
         self.refuse(room, "an insert of", "warning: the track has no clips", lines=2)
 
+    def test_what_automation_may_name(self):
+        moving = [{"parameter": "gain", "points": [[0, 0]]}]
+        bell = [{"type": "bell", "frequency_hz": 100, "gain_db": 1}]
+        for insert, word in (({"type": "eq", "bands": bell}, 'for instance "bands[0].gain_db"'),
+                             ({"type": "compressor"}, 'one is "threshold_db"'), ({"type": "polarity"}, "it has none"),
+                             ({"type": "gain"}, 'did you mean "gain_db"')):
+            tracks = [{"name": "A", "clips": [{"file": "tone.wav"}], "inserts": [{**insert, "automation": moving}]}]
+            self.refuse(session(tracks=tracks), "/tracks/0/inserts/0/automation/0/parameter", word)
+
+    def test_a_tail_of_hours_is_told(self):
+        echo = [{"type": "delay", "time_s": 10, "feedback": 0.99}]
+        tracks = [{"name": "A", "clips": [{"file": "tone.wav"}], "inserts": echo}]
+        check = self.run_it("check", self.write(session(tracks=tracks)), "--backend", "cpu")
+        self.assertEqual(check.returncode, 0, check.stderr)
+        self.assertRegex(check.stderr, r"warning: this delay rings for 1\d{4} s.*\"length_s\"")
+        check = self.run_it("check", self.write(session(tracks=tracks, length_s=2)), "--backend", "cpu")
+        self.assertEqual((check.returncode, check.stderr), (0, ""))
+
     def test_two_deliverables_into_one_file(self):
         os.mkdir(self.path("a"))
         os.symlink("a", self.path("b"))

@@ -1,6 +1,6 @@
 /*
- * libFuzzer on the session loader: whatever bytes a session file holds, loading
- * it ends in a session or in problems. With clang:
+ * libFuzzer on the session loader and the graph: whatever bytes a session file
+ * holds, loading and describing it end in a session or in problems. With clang:
  *   CC=clang cmake -S . -B build-fuzz -G Ninja -DMXD_FUZZ=ON && ninja -C build-fuzz fuzz_session
  *   build-fuzz/tests/fuzz_session -max_total_time=300 -max_len=20000 FOLDER_OF_JSON_FILES
  *
@@ -88,6 +88,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* A session or a problem, and each problem is one line. */
     if ((result == MXD_OK) != (session != NULL) || (result == MXD_OK) == mxd_problems_have_errors(problems))
         abort();
+    char *text = NULL;
+    if (session)
+        mxd_describe(session, &(mxd_render_options){.backend = MXD_BACKEND_CPU, .num_threads = 1}, problems, &text);
+    free(text);
     for (size_t i = 0; i < mxd_problems_count(problems); i++) {
         const mxd_problem *problem = mxd_problems_get(problems, i);
         if (strpbrk(problem->text, "\r\n\033") || (problem->path && strpbrk(problem->path, "\r\n\033")))

@@ -93,6 +93,8 @@ def full():
         {"type": "auto-pan", "rate_hz": 0.2, "depth": 0.7, "shape": "square", "phase_deg": -90},
         {"type": "auto-pan", "note": "1/4.."}]
     reverbs.append({"type": "pitch", "semitones": -3.5, "cents": 20, "preserve_formants": True})
+    reverbs.append({"type": "saturator", "curve": "tube", "drive_db": 6, "bias": 0.1, "tone_db": -3, "output_db": None,
+                    "mix": 0.5, "oversampling": 2})
     linear = {"type": "eq", "phase": "linear", "fir_length": 1023, "bands": [
         {"type": "bell", "frequency_hz": 300, "gain_db": 3, "scope": "side"}]}
     dynamic = {"type": "eq", "phase": "minimum", "side_chain": {"from": "Panned"}, "bands": [
@@ -439,12 +441,24 @@ class SchemaTest(unittest.TestCase):
             self.assertEqual(answer["result"], 0, name)
 
     def test_examples(self):
-        """The examples' audio may not be there, so that only the schema can judge them."""
+        """The examples' audio may not be there; nothing else is missing."""
         folder = os.path.join(os.path.dirname(os.path.abspath(SCHEMA_FILE)), "..", "examples")
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             if name.endswith(".json"):
                 with open(os.path.join(folder, name), encoding="utf-8") as file:
-                    self.assertEqual([e.message for e in VALIDATOR.iter_errors(json.load(file))], [], name)
+                    example = json.load(file)
+                self.assertEqual([e.message for e in VALIDATOR.iter_errors(example)], [], name)
+                for problem in self.load([example])[0]["problems"]:
+                    self.assertRegex(problem["text"], "there is no such file$", name)
+
+    def test_readme_has_every_insert(self):
+        """A row for each insert, which names its keys."""
+        with open(os.path.join(os.path.dirname(os.path.abspath(SCHEMA_FILE)), "..", "README.md"), encoding="utf-8") as file:
+            rows = dict(re.findall(r"^\| `([a-z0-9-]+)` (\|.*\|.*\|)$", file.read(), re.MULTILINE))
+        for insert in map(resolve, SCHEMA["$defs"]["inserts"]["items"]["oneOf"]):
+            name, keys = insert["properties"]["type"]["const"], set(insert["properties"]) - {"type", "bypass", "automation"}
+            self.assertIn(name, rows)
+            self.assertEqual([key for key in sorted(keys) if "`%s`" % key not in rows[name]], [], name)
 
     def test_readme(self):
         """So do the README's sessions; keys that stand twice would hide one another."""

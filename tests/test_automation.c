@@ -3,6 +3,7 @@
 #include "render_fixture.h"
 
 #include "host/graph/envelope.h"
+#include "host/graph/moving.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -335,6 +336,40 @@ static void test_mistakes(void **state)
     }
 }
 
+/* ---- Inserts' values ------------------------------------------------------ */
+
+static void test_every_insert_has_room_for_its_values(void **state)
+{
+    (void)state;
+    const mxd_effect *effect;
+    for (uint32_t i = 0; (effect = mxd_effect_get(i)); i++)
+        if (effect->num_values > MXD_MAX_INSERT_VALUES || effect->num_parameters > effect->num_values)
+            fail_msg("%s: %u parameters, %u values", effect->type, effect->num_parameters, effect->num_values);
+}
+
+static uint64_t tail_of_first(const void *params, uint32_t num_inputs)
+{
+    (void)num_inputs;
+    return (uint64_t)((const double *)params)[0];
+}
+
+/* A plug-in may have thousands of ports: none of them is a value of the insert itself. */
+static void test_ports_of_plug_ins_are_no_values(void **state)
+{
+    (void)state;
+    const mxd_effect effect = {.type = "plug-in", .num_values = 1, .tail_frames = tail_of_first};
+    double params[1] = {480.0}, values[MXD_MAX_INSERT_VALUES] = {0};
+    mxd_automation_point points[] = {{0, 1.0}, {100, 9600.0}};
+    mxd_automation automation[] = {{.points = points, .num_points = 2, .value = 1000000},
+                                   {.points = points, .num_points = 2, .value = 0}};
+    mxd_insert insert = {.effect = &effect, .params = params, .automation = automation, .num_automation = 1};
+    mxd_insert_values(&insert, 50, false, values);
+    assert_near(values[0], 480.0, 0.0);
+    assert_int_equal(mxd_insert_tail_frames(&insert, 1), 480);
+    insert.num_automation = 2;
+    assert_int_equal(mxd_insert_tail_frames(&insert, 1), 9600);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,7 +378,8 @@ int main(void)
         cmocka_unit_test(test_bezier_defaults),   cmocka_unit_test(test_mixed_segments),
         cmocka_unit_test(test_chords_are_short),  cmocka_unit_test(test_density_of_steep_curves),
         cmocka_unit_test(test_no_zipper_noise),   cmocka_unit_test(test_reading),
-        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_mistakes),          cmocka_unit_test(test_every_insert_has_room_for_its_values),
+        cmocka_unit_test(test_ports_of_plug_ins_are_no_values),
     };
     return cmocka_run_group_tests(tests, render_set_up, fixture_tear_down);
 }

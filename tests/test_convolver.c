@@ -33,6 +33,13 @@ uint32_t mxd_builder_lane(mxd_graph_builder *builder)
     return builder->num_lanes++;
 }
 
+bool mxd_builder_moves(const mxd_graph_builder *builder, uint32_t value)
+{
+    (void)builder;
+    (void)value;
+    return false;
+}
+
 mxd_result mxd_builder_eq(mxd_graph_builder *builder, uint32_t lane, const mxd_svf *sections, uint32_t num_sections)
 {
     (void)sections;

@@ -599,7 +599,7 @@ static void mistakes_have_places(void **state)
         mxd_problems_destroy(f->problems);
         f->problems = mxd_problems_create();
         assert_int_equal(fixture_render(f, session_of("pulse.wav", insert), NULL), MXD_ERROR_INVALID);
-        const mxd_problem *problem = mxd_problems_count(f->problems) ? mxd_problems_get(f->problems, 0) : NULL;
+        const mxd_problem *problem = mxd_problems_count(f->problems) == 1 ? mxd_problems_get(f->problems, 0) : NULL;
         if (!problem || !strstr(problem->text, cases[i].text) || !problem->path || strncmp(problem->path, cases[i].path, strlen(cases[i].path)) != 0) {
             fixture_print(f->problems);
             fail_msg("%s: expected \"%s\" at %s", insert, cases[i].text, cases[i].path);

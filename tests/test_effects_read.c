@@ -33,6 +33,15 @@ static void *read_insert(fixture *f, const char *json)
     assert_non_null(effect);
     const mxd_effect_context context = {.sample_rate = 48000, .folder = f->folder, .responses = library};
     void *params = effect->read(root, &context);
+    for (uint32_t i = 0; params && i < effect->num_parameters; i++) {
+        const mxd_insert_parameter *parameter = &effect->parameters[i];
+        double *value = (double *)params + i;
+        *value = parameter->initial;
+        (parameter->is_level ? mxd_read_level : mxd_read_number)(root, parameter->key, MXD_OPTIONAL, parameter->min,
+                                                                 parameter->max, value);
+    }
+    if (params && effect->finish)
+        effect->finish(params, root, &context);
     mxd_reader_close(root);
     mxd_document_close(document);
     return params;

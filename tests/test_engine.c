@@ -324,6 +324,12 @@ static void test_memory_of_readers(void **state)
     assert_int_equal(mxd_resident_readers(&session), 0);
     clips[0].file_rate = 44100;
     assert_true(mxd_resident_readers(&session) > 1000000);
+    clips[0].file_rate = 48000;
+    clips[0].span_frames = 60000; /* held in memory */
+    clips[0].loop = (mxd_loop){.on = true, .crossfade_frames = 480};
+    assert_int_equal(mxd_resident_readers(&session), 60480 * 2 * sizeof(float));
+    clips[0].span_frames = 66000; /* too long for that */
+    assert_int_equal(mxd_resident_readers(&session), 0);
 }
 
 static void test_file_that_vanishes(void **state)

@@ -76,6 +76,59 @@ static void test_a_slice_and_stems(void **state)
     assert_one_impulse(fixture_path(f, "out.stems/04 Latest.wav"), IMPULSE_FRAME - 576, sqrt(0.5));
 }
 
+/* Stems stand before their deliverable's inserts, whose look-ahead must not bring them forward. */
+static void test_stems_of_a_late_deliverable(void **state)
+{
+    fixture *f = *state;
+    const mxd_render_options options = {.backend = MXD_BACKEND_CPU, .stems = true};
+    fixture_audio out = fixture_output(
+        f,
+        HEAD "\"length_s\": 0.1, \"tracks\": [ { \"name\": \"T\", " IMPULSE " } ], \"deliverables\": ["
+             "{ \"file\": \"out.wav\", \"layout\": \"stereo\", \"bit_depth\": 32, \"inserts\": [ " LATE(3.7) " ] } ] }",
+        &options);
+    free(out.samples);
+    assert_one_impulse(fixture_path(f, "out.wav"), IMPULSE_FRAME, sqrt(0.5));
+    assert_one_impulse(fixture_path(f, "out.stems/01 T.wav"), IMPULSE_FRAME, sqrt(0.5));
+}
+
+/* What enters a bus's delay long before the slice begins waits behind it once more, for the other track. */
+static void test_a_slice_knows_what_waits(void **state)
+{
+    fixture *f = *state;
+    const mxd_render_options options = {.backend = MXD_BACKEND_CPU, .block_frames = 1024, .from_s = 0.5};
+    fixture_audio out = fixture_output(
+        f,
+        HEAD "\"length_s\": 0.6, \"tracks\": [ { \"name\": \"T\", " IMPULSE ", \"output\": \"Late\" },"
+             "{ \"name\": \"Ahead\", \"clips\": [ { \"file\": \"impulse.wav\", \"mute\": true } ],"
+             "\"inserts\": [ { \"type\": \"eq\","
+             "\"phase\": \"linear\", \"fir_length\": 8191, \"bands\": [ { \"type\": \"bell\", \"frequency_hz\": 1000,"
+             "\"gain_db\": 3 } ] } ] } ],"
+             "\"buses\": [ { \"name\": \"Late\", \"channels\": 1, \"delay_ms\": 500 } ], " STEREO_OUT,
+        &options);
+    free(out.samples);
+    assert_one_impulse(fixture_path(f, "out.wav"), IMPULSE_FRAME, sqrt(0.5));
+}
+
+/* An object that moves and a level that does, behind a latency that no grid divides. */
+static void test_blocks_do_not_matter_to_what_moves(void **state)
+{
+    fixture *f = *state;
+    static const char json[] =
+        HEAD "\"length_s\": 1, \"tracks\": ["
+             "{ \"name\": \"Object\", " NOISE ", \"inserts\": [ " LATE(1.27) " ],"
+             "\"place\": { \"object\": { \"positions\": ["
+             "{ \"time_s\": 0.01, \"azimuth_deg\": 90, \"elevation_deg\": 0 },"
+             "{ \"time_s\": 0.5, \"azimuth_deg\": -90, \"elevation_deg\": 30 } ] } } },"
+             "{ \"name\": \"Level\", " NOISE ", \"automation\": [ { \"parameter\": \"fader_db\", \"curve\": \"bezier\","
+             "\"points\": [ [0, -60], [0.3, 0, \"hold\"], [0.4, -20], [0.9, 0] ] } ] } ], " STEREO_OUT;
+    const mxd_render_options small = {.backend = MXD_BACKEND_CPU, .block_frames = 1024};
+    const mxd_render_options large = {.backend = MXD_BACKEND_CPU, .block_frames = 65536};
+    fixture_audio a = fixture_output(f, json, &small), b = fixture_output(f, json, &large);
+    assert_nulls(&a, &b, -130, "blocks of 2^10 and 2^16");
+    free(a.samples);
+    free(b.samples);
+}
+
 /* The bus is 9 ms late where its fader jumps: the jump is heard at its own frame, on the clips that play there. */
 static void test_automation_keeps_time(void **state)
 {
@@ -162,6 +215,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_parallel_ways_meet, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_a_slice_and_stems, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_stems_of_a_late_deliverable, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_slice_knows_what_waits, render_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_blocks_do_not_matter_to_what_moves, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_automation_keeps_time, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_side_chain_keeps_time, render_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_blocks_do_not_matter_to_keys, render_set_up, fixture_tear_down),

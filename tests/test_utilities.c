@@ -197,8 +197,8 @@ static void mistakes_are_told(void **state)
         {"\"type\": \"width\", \"width\": 0.5", 1, "width is for two channels, left and right, but 1 enters", "/tracks/0/inserts/0"},
         {"\"type\": \"width\", \"width\": -1", 2, "0", "/tracks/0/inserts/0/width"},
         {"\"type\": \"width\", \"below_hz\": 3", 2, "from 10 to 20000", "/tracks/0/inserts/0/below_hz"},
-        {"\"type\": \"width\", \"automation\": [ { \"parameter\": \"below_hz\", \"points\": [[0, 100]] } ]", 2,
-         "cannot move", "/tracks/0/inserts/0/automation/0/parameter"},
+        {"\"type\": \"width\", \"automation\": [ { \"parameter\": \"below_hz\", \"points\": [[0, 100], [1, 0]] } ]", 2,
+         "must stay from 10 to 20000", "/tracks/0/inserts/0/automation/0/points"},
         {"\"type\": \"rotate\", \"angle_deg\": 10", 6, "but 6 enter", "/tracks/0/inserts/0"},
         {"\"type\": \"dc-block\", \"frequency_hz\": 1000", 1, "200", "/tracks/0/inserts/0/frequency_hz"},
     };

@@ -5,6 +5,7 @@
  */
 #include "../../formats/reader.h"
 #include "modulation.h"
+#include "oscillator.h"
 
 #include "shaders/modulate.h"
 
@@ -82,12 +83,22 @@ static mxd_result auto_pan_emit(const void *opaque, mxd_graph_builder *builder, 
     return result;
 }
 
+static void auto_pan_automated(void *opaque, mxd_reader *automation, uint32_t value, double least, double most)
+{
+    const auto_pan_params *params = opaque;
+    (void)least;
+    (void)most;
+    if (value == RATE_HZ)
+        mxd_refuse_beside_note(automation, params->modulation.beats_a_cycle, "rate_hz");
+}
+
 const mxd_effect mxd_effect_auto_pan = {
     .type = "auto-pan",
     .parameters = parameters,
     .num_parameters = NUM_VALUES,
     .num_values = NUM_VALUES,
     .read = auto_pan_read,
+    .automated = auto_pan_automated,
     .destroy = free,
     .num_outputs = auto_pan_num_outputs,
     .tail_frames = auto_pan_tail_frames,

@@ -105,12 +105,22 @@ static mxd_result chorus_emit(const void *opaque, mxd_graph_builder *builder, ui
     return mxd_delay_lines_emit(&lines, builder, lanes, num_inputs);
 }
 
+static void chorus_automated(void *opaque, mxd_reader *automation, uint32_t value, double least, double most)
+{
+    const chorus_params *params = opaque;
+    (void)least;
+    (void)most;
+    if (value == RATE_HZ)
+        mxd_refuse_beside_note(automation, params->beats_a_cycle, "rate_hz");
+}
+
 const mxd_effect mxd_effect_chorus = {
     .type = "chorus",
     .parameters = parameters,
     .num_parameters = NUM_VALUES,
     .num_values = NUM_VALUES,
     .read = chorus_read,
+    .automated = chorus_automated,
     .destroy = free,
     .num_outputs = mxd_channels_any,
     .tail_frames = chorus_tail_frames,

@@ -57,6 +57,15 @@ static void compressor_finish(void *opaque, mxd_reader *reader, const mxd_effect
     mxd_dynamics_refuse_rms_ms(reader, params->detector);
 }
 
+static void compressor_automated(void *opaque, mxd_reader *automation, uint32_t value, double least, double most)
+{
+    const compressor_params *params = opaque;
+    (void)least;
+    (void)most;
+    if (value == RMS)
+        mxd_dynamics_refuse_moving_rms_ms(automation, params->detector);
+}
+
 static mxd_dynamics_curve curve_of(const compressor_params *params, const double *values)
 {
     mxd_dynamics_curve curve = {
@@ -96,7 +105,7 @@ static uint64_t compressor_settle_frames(const void *opaque, const double *value
 {
     const compressor_params *params = opaque;
     const mxd_dynamics_curve curve = curve_of(params, values);
-    return mxd_svf_tail_frames(params->key.sections, params->key.num_sections) +
+    return mxd_svf_tail_frames(params->key.filter.at_rest, params->key.filter.count) +
            mxd_dynamics_settle_frames(&curve, params->sample_rate);
 }
 
@@ -121,6 +130,7 @@ const mxd_effect mxd_effect_compressor = {
     .has_side_chain = true,
     .read = compressor_read,
     .finish = compressor_finish,
+    .automated = compressor_automated,
     .destroy = free,
     .num_outputs = mxd_channels_any,
     .latency_frames = compressor_latency_frames,

@@ -5,6 +5,7 @@
  */
 #include "convolver.h"
 
+#include "../../formats/reader.h"
 #include "../graph/builder.h"
 #include "../graph/envelope.h"
 
@@ -158,6 +159,13 @@ static uint64_t convolver_tail_frames(const void *params, uint32_t num_inputs)
 
 /* ---- Emitting ------------------------------------------------------------ */
 
+/* Which signals there ever are. A wet level that stands still is in the responses' gains. */
+typedef struct levels {
+    bool has_wet, wet_moves;
+    bool has_dry, dry_moves;
+    double dry_gain;           /* what of the dry signal stands still */
+} levels;
+
 static mxd_result emit_wet(const mxd_convolver *convolver, mxd_graph_builder *builder, const uint32_t *inputs,
                            uint32_t num_inputs, const uint32_t *outputs, uint32_t num_outputs)
 {
@@ -168,7 +176,7 @@ static mxd_result emit_wet(const mxd_convolver *convolver, mxd_graph_builder *bu
         free(cells);
         return MXD_ERROR_MEMORY;
     }
-    double gain = mxd_gain_of_db(convolver->wet_db);
+    double gain = mxd_builder_moves(builder, MXD_CONVOLVER_WET) ? 1.0 : mxd_gain_of_db(convolver->wet_db);
     if (!convolver->as_is)
         gain /= sqrt(total_energy(convolver, response, num_inputs));
     uint32_t num_cells = 0;
@@ -193,23 +201,31 @@ static mxd_result emit_wet(const mxd_convolver *convolver, mxd_graph_builder *bu
     return result;
 }
 
-/* One output with its share of the dry signal; *lane is the wet lane on entry, the sum on return. */
-static mxd_result emit_dry(const mxd_convolver *convolver, mxd_graph_builder *builder, const uint32_t *inputs,
-                           uint32_t num_inputs, uint32_t output, bool has_wet, uint32_t *lane)
+/* index: whose level. */
+static double gain_of(const void *params, const double *values, uint32_t index)
 {
-    const bool has_dry = output < num_inputs || num_inputs == 1;
-    if (!has_dry && has_wet)
-        return MXD_OK;
+    (void)params;
+    return mxd_gain_of_db(values[index]);
+}
+
+/* One output mixed of wet and dry signal; *lane is the wet lane on entry, the sum on return. */
+static mxd_result emit_levels(const levels *l, mxd_graph_builder *builder, const uint32_t *inputs, uint32_t num_inputs,
+                              uint32_t output, uint32_t *lane)
+{
+    const bool has_dry = l->has_dry && (output < num_inputs || num_inputs == 1);
     mxd_builder_edge edges[2];
     uint32_t num_edges = 0;
+    if (l->has_wet && !has_dry && !l->wet_moves)
+        return MXD_OK;
     if (has_dry)
-        edges[num_edges++] = 
-            (mxd_builder_edge){.input_lane = inputs[num_inputs == 1 ? 0 : output],
-                               .gain = mxd_gain_of_db(convolver->dry_db)};
-    else /* neither wet nor dry: silence */
+        edges[num_edges++] = (mxd_builder_edge){.input_lane = inputs[num_inputs == 1 ? 0 : output],
+                                                .gain = l->dry_gain, .map = l->dry_moves ? gain_of : NULL,
+                                                .index = MXD_CONVOLVER_DRY};
+    if (l->has_wet)
+        edges[num_edges++] = (mxd_builder_edge){.input_lane = *lane, .gain = 1.0, .map = l->wet_moves ? gain_of : NULL,
+                                                .index = MXD_CONVOLVER_WET};
+    if (num_edges == 0) /* neither wet nor dry: silence */
         edges[num_edges++] = (mxd_builder_edge){.input_lane = inputs[0]};
-    if (has_wet)
-        edges[num_edges++] = (mxd_builder_edge){.input_lane = *lane, .gain = 1.0};
     *lane = mxd_builder_lane(builder);
     if (*lane == UINT32_MAX)
         return MXD_ERROR_MEMORY;
@@ -220,27 +236,53 @@ static mxd_result convolver_emit(const void *params, mxd_graph_builder *builder,
 {
     const mxd_convolver *convolver = params;
     const uint32_t num_outputs = width_of(convolver, num_inputs);
-    const bool has_wet = convolver->wet_db != -HUGE_VAL, has_dry = convolver->dry_db != -HUGE_VAL;
+    const bool wet_moves = mxd_builder_moves(builder, MXD_CONVOLVER_WET);
+    const bool dry_moves = mxd_builder_moves(builder, MXD_CONVOLVER_DRY);
+    const levels l = {
+        .has_wet = wet_moves || convolver->wet_db != -HUGE_VAL,
+        .wet_moves = wet_moves,
+        .has_dry = dry_moves || convolver->dry_db != -HUGE_VAL,
+        .dry_moves = dry_moves,
+        .dry_gain = dry_moves ? 1.0 : mxd_gain_of_db(convolver->dry_db),
+    };
     uint32_t outputs[MXD_MAX_CHANNELS] = {0};
     mxd_result result = MXD_OK;
     if (num_outputs < 1 || num_outputs > MXD_MAX_CHANNELS)
         return MXD_ERROR_ARGUMENT;
-    if (has_wet) {
+    if (l.has_wet) {
         for (uint32_t o = 0; o < num_outputs; o++)
             if ((outputs[o] = mxd_builder_lane(builder)) == UINT32_MAX)
                 return MXD_ERROR_MEMORY;
         result = emit_wet(convolver, builder, lanes, num_inputs, outputs, num_outputs);
     }
-    for (uint32_t o = 0; o < num_outputs && (has_dry || !has_wet) && result == MXD_OK; o++)
-        result = emit_dry(convolver, builder, lanes, num_inputs, o, has_wet, &outputs[o]);
+    for (uint32_t o = 0; o < num_outputs && result == MXD_OK; o++)
+        result = emit_levels(&l, builder, lanes, num_inputs, o, &outputs[o]);
     for (uint32_t o = 0; o < num_outputs; o++)
         lanes[o] = outputs[o];
     return result;
 }
 
+static const mxd_insert_parameter parameters[MXD_CONVOLVER_NUM_VALUES] = {
+    [MXD_CONVOLVER_WET] = {"wet_db", -144.0, 60.0, 0.0, true, false},
+    [MXD_CONVOLVER_DRY] = {"dry_db", -144.0, 60.0, -HUGE_VAL, true, false},
+};
+
+static void convolver_finish(void *params, mxd_reader *reader, const mxd_effect_context *context)
+{
+    (void)context;
+    const mxd_convolver *convolver = params;
+    if (convolver->wet_db == -HUGE_VAL && convolver->dry_db == -HUGE_VAL && !mxd_read_has(reader, "automation"))
+        mxd_reader_fail(reader, NULL,
+                        "a convolver with neither wet nor dry signal is silent: give wet_db or dry_db a level");
+}
+
 const mxd_effect mxd_effect_convolver = {
     .type = "convolver",
+    .parameters = parameters,
+    .num_parameters = MXD_CONVOLVER_NUM_VALUES,
+    .num_values = MXD_CONVOLVER_NUM_VALUES,
     .read = mxd_convolver_read,
+    .finish = convolver_finish,
     .destroy = convolver_destroy,
     .input_file = convolver_input_file,
     .num_outputs = convolver_num_outputs,

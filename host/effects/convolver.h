@@ -36,7 +36,16 @@ typedef struct mxd_convolver_matrix {
     int channels[MXD_MAX_CHANNELS][MXD_MAX_CHANNELS]; /* [input][output]; -1 = none */
 } mxd_convolver_matrix;
 
+/* Values, in the order of mxd_effect's table. */
+enum { MXD_CONVOLVER_WET, MXD_CONVOLVER_DRY, MXD_CONVOLVER_NUM_VALUES };
+
 typedef struct mxd_convolver {
+    union {
+        double values[MXD_CONVOLVER_NUM_VALUES];
+        struct {
+            double wet_db, dry_db;  /* at rest; -HUGE_VAL = none */
+        };
+    };
     mxd_impulse_response *response; /* a reference; NULL = a synthetic room */
     char *file;                     /* owned; the response's, NULL = a synthetic room */
     mxd_convolver_matrix *matrix;   /* owned; NULL = by the rules above */
@@ -44,8 +53,6 @@ typedef struct mxd_convolver {
     mxd_room_responses *rooms;      /* a reference; where response is NULL */
     uint32_t sample_rate;
     uint32_t predelay_frames;       /* the room's own included */
-    double wet_db;                  /* -HUGE_VAL = none */
-    double dry_db;                  /* -HUGE_VAL = none */
     bool as_is;                     /* normalize: none */
 } mxd_convolver;
 

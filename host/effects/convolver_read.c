@@ -187,15 +187,9 @@ void *mxd_convolver_read(mxd_reader *reader, const mxd_effect_context *context)
 {
     static const char *const normalizations[] = {"energy", "none"};
     int normalize = 0;
-    double predelay_ms = 0.0, wet_db = 0.0, dry_db = -HUGE_VAL;
+    double predelay_ms = 0.0;
     mxd_read_number(reader, "predelay_ms", MXD_OPTIONAL, 0.0, 1000.0, &predelay_ms);
-    mxd_read_level(reader, "wet_db", MXD_OPTIONAL, -144.0, 60.0, &wet_db);
-    mxd_read_level(reader, "dry_db", MXD_OPTIONAL, -144.0, 60.0, &dry_db);
     mxd_read_choice(reader, "normalize", MXD_OPTIONAL, normalizations, 2, &normalize);
-    if (wet_db == -HUGE_VAL && dry_db == -HUGE_VAL)
-        mxd_reader_fail(reader, NULL,
-                        "a convolver with neither wet nor dry signal is silent: give wet_db or dry_db a level");
-
     mxd_convolver *convolver = NULL;
     const mxd_json_type type = mxd_read_type(reader, "impulse_response");
     if (type == MXD_JSON_OBJECT) {
@@ -220,11 +214,12 @@ void *mxd_convolver_read(mxd_reader *reader, const mxd_effect_context *context)
         /* Asked for, so that they are not called unknown on top of what was wrong. */
         mxd_read_has(reader, "matrix");
         mxd_read_has(reader, "length_s");
+        mxd_read_has(reader, "wet_db");
+        mxd_read_has(reader, "dry_db");
+        mxd_read_has(reader, "automation");
         return NULL;
     }
     convolver->predelay_frames += (uint32_t)lround(predelay_ms * 1e-3 * context->sample_rate);
-    convolver->wet_db = wet_db;
-    convolver->dry_db = dry_db;
     convolver->as_is = normalize == 1;
     return convolver;
 }

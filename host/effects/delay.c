@@ -153,6 +153,15 @@ static mxd_result delay_emit(const void *opaque, mxd_graph_builder *builder, uin
     return mxd_delay_lines_emit(&lines, builder, lanes, num_inputs);
 }
 
+static void delay_automated(void *opaque, mxd_reader *automation, uint32_t value, double least, double most)
+{
+    const delay_params *params = opaque;
+    (void)least;
+    (void)most;
+    if (value == TIME)
+        mxd_refuse_beside_note(automation, params->note_beats, "time_s");
+}
+
 const mxd_effect mxd_effect_delay = {
     .type = "delay",
     .parameters = parameters,
@@ -160,6 +169,7 @@ const mxd_effect mxd_effect_delay = {
     .num_values = NUM_VALUES,
     .read = delay_read,
     .finish = delay_finish,
+    .automated = delay_automated,
     .destroy = free,
     .num_outputs = delay_num_outputs,
     .tail_frames = delay_tail_frames,

@@ -104,7 +104,7 @@ uint64_t mxd_dynamics_settle_frames(const mxd_dynamics_curve *longest, uint32_t 
 void mxd_dynamics_read_key(mxd_reader *reader, uint32_t sample_rate, mxd_dynamics_key *key)
 {
     key->has_filter = mxd_read_has(reader, "key_filter");
-    mxd_eq_read_bands(reader, "key_filter", sample_rate, key->sections, &key->num_sections);
+    mxd_eq_read_bands(reader, "key_filter", sample_rate, key->filter.at_rest, &key->filter.count);
     mxd_read_bool(reader, "key_listen", MXD_OPTIONAL, &key->listen);
 }
 
@@ -112,6 +112,12 @@ void mxd_dynamics_refuse_rms_ms(mxd_reader *reader, int detector)
 {
     if (detector == MXD_DYNAMICS_PEAK && mxd_read_has(reader, "rms_ms"))
         mxd_reader_fail(reader, "rms_ms", "rms_ms is for \"detector\": \"rms\"; the peak detector has no window");
+}
+
+void mxd_dynamics_refuse_moving_rms_ms(mxd_reader *automation, int detector)
+{
+    if (detector == MXD_DYNAMICS_PEAK)
+        mxd_reader_fail(automation, "parameter", "rms_ms is for \"detector\": \"rms\"; the peak detector has no window");
 }
 
 uint64_t mxd_dynamics_no_tail(const void *params, uint32_t num_inputs)
@@ -153,9 +159,7 @@ static mxd_result find_key(mxd_graph_builder *builder, const mxd_dynamics_key *k
         for (uint32_t i = 0; i < *num_keys && result == MXD_OK; i++)
             result = mxd_channel_scale(builder, &keys[i], 1.0, NULL, 0);
     }
-    for (uint32_t i = 0; i < *num_keys && result == MXD_OK && key->num_sections > 0; i++)
-        result = mxd_builder_eq(builder, keys[i], key->sections, key->num_sections);
-    return result;
+    return result == MXD_OK ? mxd_emit_sections(builder, keys, *num_keys, &key->filter) : result;
 }
 
 /* The key in place of the audio: channel by channel, or its mean where it has another number of them. */

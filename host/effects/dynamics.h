@@ -7,6 +7,7 @@
 
 #include "../graph/builder.h"
 #include "eq.h"
+#include "sections.h"
 #include "shaders/dynamics.h"
 
 struct mxd_reader;
@@ -56,8 +57,7 @@ uint64_t mxd_dynamics_settle_frames(const mxd_dynamics_curve *longest, uint32_t 
 typedef struct mxd_dynamics_key {
     bool has_filter;
     bool listen;           /* the key leaves in place of the audio */
-    uint32_t num_sections; /* of the filter */
-    mxd_svf sections[MXD_EQ_MAX_SECTIONS];
+    mxd_sections filter;
 } mxd_dynamics_key;
 
 /* "key_filter" and "key_listen". */
@@ -65,6 +65,8 @@ void mxd_dynamics_read_key(struct mxd_reader *reader, uint32_t sample_rate, mxd_
 
 /* Refuses "rms_ms" beside the peak detector, which has no window. */
 void mxd_dynamics_refuse_rms_ms(struct mxd_reader *reader, int detector);
+/* The same of its automation, through that one's reader. */
+void mxd_dynamics_refuse_moving_rms_ms(struct mxd_reader *automation, int detector);
 /* tail_frames of what only changes the gain: when the input is silent, so is the output. */
 uint64_t mxd_dynamics_no_tail(const void *params, uint32_t num_inputs);
 

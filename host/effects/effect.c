@@ -12,6 +12,7 @@ static const mxd_effect *const effects[] = {
     &mxd_effect_phaser,
     &mxd_effect_tremolo,
     &mxd_effect_auto_pan,
+    &mxd_effect_saturator,
     &mxd_effect_gain,
     &mxd_effect_trim,
     &mxd_effect_polarity,
@@ -29,7 +30,7 @@ static const mxd_effect *const effects[] = {
     &mxd_effect_pitch,
 };
 
-static const char *const planned[] = {"saturator", "limiter", "match"};
+static const char *const planned[] = {"limiter", "match"};
 
 const mxd_effect *mxd_effect_get(uint32_t index)
 {

@@ -44,6 +44,7 @@ typedef struct mxd_effect {
     uint32_t num_values;      /* >= num_parameters */
     /* What a path within the insert ("bands[1].gain_db") names, and which value it is; NULL = nothing. NULL: only the table. */
     const mxd_insert_parameter *(*find_parameter)(const void *params, const char *path, uint32_t *value);
+    const char *path_example; /* of what find_parameter knows, for messages; NULL without it */
     bool has_side_chain;      /* "side_chain" is taken: mxd_builder_key gives its lanes */
 
     /*
@@ -54,8 +55,12 @@ typedef struct mxd_effect {
     void *(*read)(struct mxd_reader *reader, const mxd_effect_context *context);
     /* Checks values against each other and works out what depends on them, once all are there. NULL: nothing to do. */
     void (*finish)(void *params, struct mxd_reader *reader, const mxd_effect_context *context);
-    /* Told, after finish, between which numbers automation moves a value: the tail may hang on it. NULL: nothing does. */
-    void (*automated)(void *params, uint32_t value, double least, double most);
+    /*
+     * Told, after finish, between which numbers an automation moves a value: the tail may hang on it. Fails through
+     * the reader, which stands on the automation, where the value means nothing ("rate_hz" beside "note") or goes too
+     * far for the sample rate. NULL: neither can be.
+     */
+    void (*automated)(void *params, struct mxd_reader *automation, uint32_t value, double least, double most);
     /* Frees what read returned; accepts NULL. */
     void (*destroy)(void *params);
     /* The file that params came from, as it can be opened, or NULL: no output may overwrite it. NULL: never any. */
@@ -93,6 +98,7 @@ typedef struct mxd_effect {
 /* The inserts themselves, each in the file of its name. */
 extern const mxd_effect mxd_effect_eq;
 extern const mxd_effect mxd_effect_convolver;
+extern const mxd_effect mxd_effect_saturator;
 extern const mxd_effect mxd_effect_delay;
 extern const mxd_effect mxd_effect_chorus;
 extern const mxd_effect mxd_effect_flanger;

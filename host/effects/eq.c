@@ -69,8 +69,9 @@ static const mxd_insert_parameter *eq_find_parameter(const void *params, const c
     return NULL;
 }
 
-static void eq_automated(void *params, uint32_t value, double least, double most)
+static void eq_automated(void *params, mxd_reader *automation, uint32_t value, double least, double most)
 {
+    (void)automation;
     mxd_eq_insert *insert = params;
     for (uint32_t band = 0; band < insert->num_bands; band++)
         for (uint32_t i = 0; i < MXD_EQ_BAND_VALUES; i++)
@@ -200,6 +201,7 @@ const mxd_effect mxd_effect_eq = {
     .num_values = MXD_EQ_NUM_VALUES,
     .has_side_chain = true,
     .find_parameter = eq_find_parameter,
+    .path_example = "bands[0].gain_db",
     .automated = eq_automated,
     .read = eq_read,
     .destroy = eq_destroy,

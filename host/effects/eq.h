@@ -68,6 +68,10 @@ double mxd_svf_decay(double g, double k);
  */
 uint64_t mxd_svf_tail_frames(const mxd_svf *sections, uint32_t num_sections);
 
+/* Fails through an automation's reader where it moves the frequency under key out of lowest_hz to highest_hz. */
+void mxd_eq_check_moving_hz(struct mxd_reader *automation, const char *key, double least_hz, double most_hz,
+                            double lowest_hz, double highest_hz);
+
 /*
  * Reads an array of bands, such as those of a side-chain's filter, into the
  * sections of them all; a key that is not there gives none. sections has room

@@ -5,6 +5,7 @@
  */
 #include "dynamics.h"
 #include "eq_insert.h"
+#include "sections.h"
 
 mxd_svf mxd_eq_dynamic_filter(const mxd_eq_band *band, double g)
 {
@@ -62,7 +63,7 @@ static mxd_result emit_filtered(const mxd_eq_insert *insert, uint32_t band, mxd_
         if ((filtered[i] = mxd_builder_lane(builder)) == UINT32_MAX)
             return MXD_ERROR_MEMORY;
     if (moves)
-        return mxd_eq_emit_filter(builder, lanes, filtered, num_lanes, 1, map_filter, band);
+        return mxd_emit_filter(builder, lanes, filtered, num_lanes, 1, map_filter, band);
     for (uint32_t i = 0; i < num_lanes && result == MXD_OK; i++) {
         const mxd_builder_edge copy = {.input_lane = lanes[i], .gain = 1.0};
         result = mxd_builder_mix(builder, filtered[i], &copy, 1);
@@ -78,8 +79,8 @@ mxd_result mxd_eq_emit_dynamic(const mxd_eq_insert *insert, uint32_t band, mxd_g
     const mxd_eq_item *item = &insert->bands[band];
     uint32_t change[MXD_MAX_CHANNELS], key_lanes[MXD_MAX_ROW_LANES];
     /* A side-chain goes through the band's filter as it is at rest; the band itself has been through it. */
-    const mxd_dynamics_key key = {.has_filter = true, .num_sections = 1,
-                                  .sections = {mxd_eq_dynamic_filter(&item->band, item->g)}};
+    const mxd_dynamics_key key = {.has_filter = true,
+                                  .filter = {.at_rest = {mxd_eq_dynamic_filter(&item->band, item->g)}, .count = 1}};
     const mxd_dynamics_row row = {
         .settings = {[MXD_DYNAMICS_MODE] = mode_of(item), [MXD_DYNAMICS_DETECTOR] = MXD_DYNAMICS_PEAK,
                      [MXD_DYNAMICS_OUTPUT] = MXD_DYNAMICS_CHANGE},

@@ -8,8 +8,7 @@
  * with either pair: the same linear filter on both commutes with the sums.
  */
 #include "eq_insert.h"
-
-#include "../graph/builder.h"
+#include "sections.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -123,32 +122,9 @@ static void map_bands(const void *params, const double *values, uint32_t index, 
         const mxd_eq_band band = mxd_eq_item_at(insert, i, values, &g);
         mxd_svf sections[MXD_EQ_MAX_BAND_SECTIONS];
         const uint32_t num_sections = mxd_eq_design_at(&band, g, sections);
-        for (uint32_t s = 0; s < num_sections; s++, row_values += MXD_FILTER_SECTION_VALUES)
-            mxd_eq_coefficients(&sections[s], row_values);
+        mxd_put_sections(sections, num_sections, row_values);
+        row_values += (size_t)num_sections * MXD_FILTER_SECTION_VALUES;
     }
-}
-
-mxd_result mxd_eq_emit_filter(mxd_graph_builder *builder, const uint32_t *inputs, const uint32_t *outputs,
-                              uint32_t num_lanes, uint32_t num_sections, mxd_row_map *map, uint32_t index)
-{
-    const uint32_t settings[MXD_FILTER_NUM_SETTINGS] = {[MXD_FILTER_SECTIONS] = num_sections};
-    mxd_result result = MXD_OK;
-    for (uint32_t first = 0; first < num_lanes && result == MXD_OK; first += MXD_FILTER_MAX_LANES) {
-        const uint32_t rest = num_lanes - first;
-        const uint32_t count = rest < MXD_FILTER_MAX_LANES ? rest : MXD_FILTER_MAX_LANES;
-        const mxd_builder_row row = {
-            .kernel = MXD_KERNEL_FILTER,
-            .inputs = inputs + first,
-            .num_inputs = count,
-            .outputs = outputs + first,
-            .num_outputs = count,
-            .settings = settings,
-            .map = map,
-            .index = index,
-        };
-        result = mxd_builder_row_add(builder, &row);
-    }
-    return result;
 }
 
 static uint32_t num_sections_of(const mxd_eq_item *item)
@@ -182,8 +158,8 @@ static mxd_result emit_moving(emission *e, uint32_t *band)
     mxd_result result = flush(e, lanes);
     if (result != MXD_OK)
         return result;
-    return mxd_eq_emit_filter(e->builder, e->lanes + lanes.first, e->lanes + lanes.first, lanes.end - lanes.first,
-                              num_sections, map_bands, index_of(first, *band + 1));
+    return mxd_emit_filter(e->builder, e->lanes + lanes.first, e->lanes + lanes.first, lanes.end - lanes.first,
+                           num_sections, map_bands, index_of(first, *band + 1));
 }
 
 /* ---- Dynamic bands ------------------------------------------------------- */

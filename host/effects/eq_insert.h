@@ -96,10 +96,6 @@ mxd_eq_band mxd_eq_item_at(const mxd_eq_insert *insert, uint32_t band, const dou
 mxd_result mxd_eq_emit_dynamic(const mxd_eq_insert *insert, uint32_t band, mxd_graph_builder *builder,
                                uint32_t *lanes, uint32_t num_lanes);
 
-/* A row map's values of the kernel filter on some lanes: as few rows as take them all. */
-mxd_result mxd_eq_emit_filter(mxd_graph_builder *builder, const uint32_t *inputs, const uint32_t *outputs,
-                              uint32_t num_lanes, uint32_t num_sections, mxd_row_map *map, uint32_t index);
-
 /* mxd_effect's emit in minimum phase. */
 mxd_result mxd_eq_emit(const mxd_eq_insert *insert, mxd_graph_builder *builder, uint32_t *lanes,
                        uint32_t num_lanes);

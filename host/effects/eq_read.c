@@ -260,7 +260,7 @@ mxd_eq_insert *mxd_eq_read(mxd_reader *reader, const mxd_effect_context *context
         mxd_reader_fail(reader, "fir_length", "fir_length is for \"phase\": \"linear\"");
     else if (mxd_read_integer(reader, "fir_length", MXD_OPTIONAL, MXD_EQ_MIN_FIR, MXD_EQ_MAX_FIR, &length) && length % 2 == 0)
         mxd_reader_fail(reader, "fir_length", "fir_length is odd, so that the response has a middle: not %d", (int)length);
-    *fir_length = (uint32_t)length;
+    *fir_length = length % 2 ? (uint32_t)length : 0; /* 0: by the bands */
     list_parameters(insert, *is_linear);
     mxd_reader *bands = read_bands(reader, "bands");
     if (!bands)
@@ -284,4 +284,13 @@ mxd_eq_insert *mxd_eq_read(mxd_reader *reader, const mxd_effect_context *context
     if (!any_dynamic && mxd_read_has(reader, "side_chain"))
         mxd_reader_fail(reader, "side_chain", "side_chain is what dynamic bands listen to, and this eq has none");
     return insert;
+}
+
+void mxd_eq_check_moving_hz(mxd_reader *automation, const char *key, double least_hz, double most_hz,
+                            double lowest_hz, double highest_hz)
+{
+    if (!(least_hz >= lowest_hz && most_hz <= highest_hz))
+        mxd_reader_fail(automation, "points",
+                        "\"%s\" moves from %g to %g, but at this sample rate it must stay from %g to %g", key, least_hz,
+                        most_hz, lowest_hz, highest_hz);
 }

@@ -54,6 +54,15 @@ static void expander_finish(void *opaque, mxd_reader *reader, const mxd_effect_c
     mxd_dynamics_refuse_rms_ms(reader, params->detector);
 }
 
+static void expander_automated(void *opaque, mxd_reader *automation, uint32_t value, double least, double most)
+{
+    const expander_params *params = opaque;
+    (void)least;
+    (void)most;
+    if (value == RMS)
+        mxd_dynamics_refuse_moving_rms_ms(automation, params->detector);
+}
+
 static mxd_dynamics_curve curve_of(const expander_params *params, const double *values)
 {
     return (mxd_dynamics_curve){
@@ -90,7 +99,7 @@ static uint64_t expander_settle_frames(const void *opaque, const double *values)
 {
     const expander_params *params = opaque;
     const mxd_dynamics_curve curve = curve_of(params, values);
-    return mxd_svf_tail_frames(params->key.sections, params->key.num_sections) +
+    return mxd_svf_tail_frames(params->key.filter.at_rest, params->key.filter.count) +
            mxd_dynamics_settle_frames(&curve, params->sample_rate);
 }
 
@@ -115,6 +124,7 @@ const mxd_effect mxd_effect_expander = {
     .has_side_chain = true,
     .read = expander_read,
     .finish = expander_finish,
+    .automated = expander_automated,
     .destroy = free,
     .num_outputs = mxd_channels_any,
     .latency_frames = expander_latency_frames,

@@ -102,12 +102,22 @@ static mxd_result flanger_emit(const void *opaque, mxd_graph_builder *builder, u
     return mxd_delay_lines_emit(&lines, builder, lanes, num_inputs);
 }
 
+static void flanger_automated(void *opaque, mxd_reader *automation, uint32_t value, double least, double most)
+{
+    const flanger_params *params = opaque;
+    (void)least;
+    (void)most;
+    if (value == RATE_HZ)
+        mxd_refuse_beside_note(automation, params->beats_a_cycle, "rate_hz");
+}
+
 const mxd_effect mxd_effect_flanger = {
     .type = "flanger",
     .parameters = parameters,
     .num_parameters = NUM_VALUES,
     .num_values = NUM_VALUES,
     .read = flanger_read,
+    .automated = flanger_automated,
     .destroy = free,
     .num_outputs = mxd_channels_any,
     .tail_frames = flanger_tail_frames,

@@ -82,7 +82,7 @@ static uint64_t gate_settle_frames(const void *opaque, const double *values)
 {
     const gate_params *params = opaque;
     const mxd_dynamics_curve curve = curve_of(values);
-    return mxd_svf_tail_frames(params->key.sections, params->key.num_sections) +
+    return mxd_svf_tail_frames(params->key.filter.at_rest, params->key.filter.count) +
            mxd_dynamics_settle_frames(&curve, params->sample_rate);
 }
 

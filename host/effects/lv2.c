@@ -292,6 +292,7 @@ const mxd_effect mxd_effect_lv2 = {
     .num_parameters = NUM_VALUES,
     .num_values = NUM_VALUES,
     .find_parameter = lv2_find_parameter,
+    .path_example = "parameters.SYMBOL",
     .read = lv2_read,
     .finish = lv2_finish,
     .destroy = lv2_destroy,

@@ -17,14 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double pi = 3.14159265358979323846;
-
 #define MAX_BANDS 5u
 #define MAX_SECTIONS (2u * (MAX_BANDS - 1))
 
 enum { MIX, LINK, RMS, LOOK_AHEAD, NUM_PARAMETERS };
 enum { THRESHOLD, RATIO, KNEE, RANGE, ATTACK, RELEASE, GAIN, NUM_BAND_PARAMETERS };
-enum { NUM_VALUES = NUM_PARAMETERS + MAX_BANDS * NUM_BAND_PARAMETERS };
+enum { CROSSOVERS = NUM_PARAMETERS + MAX_BANDS * NUM_BAND_PARAMETERS, NUM_VALUES = CROSSOVERS + MAX_BANDS - 1 };
 
 static const mxd_insert_parameter parameters[NUM_PARAMETERS] = {
     [MIX] = {"mix", 0.0, 1.0, 1.0, false, false},
@@ -52,7 +50,7 @@ typedef struct multiband_params {
     bool any_solo;
     bool solo[MAX_BANDS], bypass[MAX_BANDS];
     uint32_t num_crossovers;
-    double crossovers_hz[MAX_BANDS - 1];
+    mxd_insert_parameter crossover; /* the range of each */
 } multiband_params;
 
 static const double *band_values(const double *values, uint32_t band)
@@ -62,19 +60,19 @@ static const double *band_values(const double *values, uint32_t band)
 
 /* ---- Reading ------------------------------------------------------------- */
 
-static void read_crossovers(mxd_reader *reader, multiband_params *params)
+/* Gives how many there are; 0 with a problem. */
+static uint32_t read_crossovers(mxd_reader *reader, multiband_params *params)
 {
     mxd_reader *array = mxd_read_array(reader, "crossovers_hz", MXD_REQUIRED);
     if (!array)
-        return;
+        return 0;
     const size_t count = mxd_reader_length(array);
-    const double highest_hz = fmin(0.45 * params->sample_rate, 20000.0);
     if (count < 1 || count > MAX_BANDS - 1)
         mxd_reader_fail(reader, "crossovers_hz", "a multiband has 1 to %u crossovers, not %zu", MAX_BANDS - 1, count);
     else
         for (size_t i = 0; i < count; i++) {
-            double *next = &params->crossovers_hz[params->num_crossovers];
-            if (!mxd_item_number(array, i, 20.0, highest_hz, next))
+            double *next = &params->values[CROSSOVERS + params->num_crossovers];
+            if (!mxd_item_number(array, i, params->crossover.min, params->crossover.max, next))
                 continue;
             if (params->num_crossovers > 0 && !(next[0] > next[-1])) {
                 mxd_reader_fail(reader, "crossovers_hz", "crossovers must ascend, but %g Hz follows %g Hz", next[0],
@@ -84,6 +82,7 @@ static void read_crossovers(mxd_reader *reader, multiband_params *params)
             params->num_crossovers++;
         }
     mxd_reader_close(array);
+    return params->num_crossovers == count ? params->num_crossovers : 0;
 }
 
 static void read_band(mxd_reader *reader, multiband_params *params, uint32_t band)
@@ -108,16 +107,18 @@ static void *multiband_read(mxd_reader *reader, const mxd_effect_context *contex
         return NULL;
     }
     params->sample_rate = context->sample_rate;
+    params->crossover = (mxd_insert_parameter){
+        .key = "crossovers_hz", .min = 20.0, .max = fmin(0.45 * context->sample_rate, 20000.0)};
     mxd_read_choice(reader, "detector", MXD_OPTIONAL, detectors, 2, &params->detector);
-    read_crossovers(reader, params);
+    const uint32_t num_crossovers = read_crossovers(reader, params);
     mxd_reader *array = mxd_read_array(reader, "bands", MXD_REQUIRED);
     if (!array)
         return params;
     const size_t count = mxd_reader_length(array);
-    if (params->num_crossovers > 0 && count != params->num_crossovers + 1)
+    if (num_crossovers > 0 && count != num_crossovers + 1)
         mxd_reader_fail(reader, "bands", "%u crossover%s make%s %u bands, but \"bands\" has %zu",
-                        (unsigned)params->num_crossovers, params->num_crossovers == 1 ? "" : "s",
-                        params->num_crossovers == 1 ? "s" : "", (unsigned)params->num_crossovers + 1, count);
+                        (unsigned)num_crossovers, num_crossovers == 1 ? "" : "s", num_crossovers == 1 ? "s" : "",
+                        (unsigned)num_crossovers + 1, count);
     for (size_t i = 0; i < count && i < MAX_BANDS; i++) {
         mxd_reader *item = mxd_item_object(array, i);
         if (item)
@@ -136,7 +137,16 @@ static void multiband_finish(void *opaque, mxd_reader *reader, const mxd_effect_
     mxd_dynamics_refuse_rms_ms(reader, params->detector);
 }
 
-/* "bands[1].threshold_db" */
+static void multiband_automated(void *opaque, mxd_reader *automation, uint32_t value, double least, double most)
+{
+    const multiband_params *params = opaque;
+    (void)least;
+    (void)most;
+    if (value == RMS)
+        mxd_dynamics_refuse_moving_rms_ms(automation, params->detector);
+}
+
+/* "bands[1].threshold_db", "crossovers_hz[0]" */
 static const mxd_insert_parameter *multiband_find_parameter(const void *opaque, const char *path, uint32_t *value)
 {
     const multiband_params *params = opaque;
@@ -149,17 +159,26 @@ static const mxd_insert_parameter *multiband_find_parameter(const void *opaque, 
             *value = NUM_PARAMETERS + b * NUM_BAND_PARAMETERS + i;
             return &band_parameters[i];
         }
+    for (uint32_t i = 0; i < params->num_crossovers; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "crossovers_hz[%u]", (unsigned)i);
+        if (strcmp(name, path) != 0)
+            continue;
+        *value = CROSSOVERS + i;
+        return &params->crossover;
+    }
     return NULL;
 }
 
 /* ---- The bands' filters and compressors ----------------------------------- */
 
-static uint32_t design_band(const multiband_params *params, uint32_t band, mxd_svf *sections)
+/* Where crossovers that move pass each other, the band between them falls silent; the bands' sum stays flat. */
+static uint32_t design_band(const multiband_params *params, const double *values, uint32_t band, mxd_svf *sections)
 {
     const double k = sqrt(2.0);
     uint32_t count = 0;
     for (uint32_t i = 0; i < params->num_crossovers; i++) {
-        const double g = tan(pi * params->crossovers_hz[i] / params->sample_rate);
+        const double g = mxd_eq_prewarp(values[CROSSOVERS + i], params->sample_rate);
         const mxd_svf high_pass = {g, k, 1.0, -k, -1.0}, low_pass = {g, k, 0.0, 0.0, 1.0};
         if (i > band)
             sections[count++] = (mxd_svf){g, k, 1.0, -2.0 * k, 0.0};
@@ -197,6 +216,14 @@ static void map(const void *opaque, const double *values, uint32_t index, const 
     mxd_dynamics_values(&curve, MXD_DYNAMICS_COMPRESS, params->sample_rate, row_values);
 }
 
+static void map_sections(const void *params, const double *values, uint32_t index, const mxd_moment *moment,
+                         double *row_values)
+{
+    (void)moment;
+    mxd_svf sections[MAX_SECTIONS];
+    mxd_put_sections(sections, design_band(params, values, index, sections), row_values);
+}
+
 static uint32_t multiband_latency_frames(const void *opaque, uint32_t num_inputs)
 {
     (void)num_inputs;
@@ -210,7 +237,7 @@ static uint64_t multiband_tail_frames(const void *opaque, uint32_t num_inputs)
     uint64_t longest = 0;
     for (uint32_t b = 0; b < params->num_bands; b++) {
         mxd_svf sections[MAX_SECTIONS];
-        const uint64_t tail = mxd_svf_tail_frames(sections, design_band(params, b, sections));
+        const uint64_t tail = mxd_svf_tail_frames(sections, design_band(params, params->values, b, sections));
         longest = tail > longest ? tail : longest;
     }
     return longest;
@@ -232,14 +259,16 @@ static uint64_t multiband_settle_frames(const void *opaque, const double *values
 static mxd_result emit_band(const multiband_params *params, mxd_graph_builder *builder, uint32_t band, uint32_t *lanes,
                             uint32_t num_channels)
 {
-    mxd_svf sections[MAX_SECTIONS];
-    const uint32_t num_sections = design_band(params, band, sections);
+    mxd_sections sections = {.index = band};
+    sections.count = design_band(params, params->values, band, sections.at_rest);
+    for (uint32_t i = 0; i < params->num_crossovers; i++)
+        if (mxd_builder_moves(builder, CROSSOVERS + i))
+            sections.map = map_sections;
     mxd_result result = MXD_OK;
-    for (uint32_t c = 0; c < num_channels && result == MXD_OK; c++) {
+    for (uint32_t c = 0; c < num_channels && result == MXD_OK; c++)
         result = mxd_channel_scale(builder, &lanes[c], 1.0, NULL, 0);
-        if (result == MXD_OK)
-            result = mxd_builder_eq(builder, lanes[c], sections, num_sections);
-    }
+    if (result == MXD_OK)
+        result = mxd_emit_sections(builder, lanes, num_channels, &sections);
     const mxd_dynamics_row row = {
         .settings = {[MXD_DYNAMICS_MODE] = MXD_DYNAMICS_COMPRESS,
                      [MXD_DYNAMICS_DETECTOR] = (uint32_t)params->detector,
@@ -281,8 +310,10 @@ const mxd_effect mxd_effect_multiband = {
     .num_parameters = NUM_PARAMETERS,
     .num_values = NUM_VALUES,
     .find_parameter = multiband_find_parameter,
+    .path_example = "bands[0].threshold_db",
     .read = multiband_read,
     .finish = multiband_finish,
+    .automated = multiband_automated,
     .destroy = free,
     .num_outputs = mxd_channels_any,
     .latency_frames = multiband_latency_frames,

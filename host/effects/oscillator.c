@@ -16,6 +16,12 @@ double mxd_read_note_or(mxd_reader *reader, const char *rate_key)
     return beats;
 }
 
+void mxd_refuse_beside_note(mxd_reader *automation, double beats, const char *rate_key)
+{
+    if (beats > 0.0)
+        mxd_reader_fail(automation, "parameter", "\"%s\" does nothing beside \"note\": remove one of them", rate_key);
+}
+
 double mxd_sweep(mxd_sweep_shape shape, double cycles, double *second)
 {
     const double phase = cycles - floor(cycles);

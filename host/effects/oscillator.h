@@ -9,6 +9,8 @@ typedef enum mxd_sweep_shape { MXD_SWEEP_SINE, MXD_SWEEP_TRIANGLE } mxd_sweep_sh
 
 /* Beats of the note value under "note", or 0 without one. Both it and rate_key in one insert are an error. */
 double mxd_read_note_or(struct mxd_reader *reader, const char *rate_key);
+/* Refuses, through the automation's reader, to move rate_key where a note of that many beats stands in its place. */
+void mxd_refuse_beside_note(struct mxd_reader *automation, double beats, const char *rate_key);
 
 /*
  * The sweep from -1 (whole cycles) to 1 (half ones) and back; *second is its second derivative a cycle squared, 0 for

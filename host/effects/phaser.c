@@ -125,12 +125,22 @@ static mxd_result phaser_emit(const void *opaque, mxd_graph_builder *builder, ui
     return mxd_builder_row_add(builder, &row);
 }
 
+static void phaser_automated(void *opaque, mxd_reader *automation, uint32_t value, double least, double most)
+{
+    const phaser_params *params = opaque;
+    (void)least;
+    (void)most;
+    if (value == RATE_HZ)
+        mxd_refuse_beside_note(automation, params->beats_a_cycle, "rate_hz");
+}
+
 const mxd_effect mxd_effect_phaser = {
     .type = "phaser",
     .parameters = parameters,
     .num_parameters = NUM_VALUES,
     .num_values = NUM_VALUES,
     .read = phaser_read,
+    .automated = phaser_automated,
     .destroy = free,
     .num_outputs = mxd_channels_any,
     .tail_frames = phaser_tail_frames,

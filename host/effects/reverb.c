@@ -250,8 +250,9 @@ static void reverb_finish(void *opaque, mxd_reader *reader, const mxd_effect_con
     mxd_reverb_absorption(params->settings, &decay, context->sample_rate, params->absorption);
 }
 
-static void reverb_automated(void *opaque, uint32_t value, double min, double max)
+static void reverb_automated(void *opaque, mxd_reader *automation, uint32_t value, double min, double max)
 {
+    (void)automation;
     (void)min;
     reverb_params *params = opaque;
     if (value == DECAY_S)

@@ -5,6 +5,7 @@
 #include "../../formats/reader.h"
 #include "channels.h"
 #include "modulation.h"
+#include "oscillator.h"
 
 #include "shaders/modulate.h"
 
@@ -79,12 +80,22 @@ static mxd_result tremolo_emit(const void *opaque, mxd_graph_builder *builder, u
     return MXD_OK;
 }
 
+static void tremolo_automated(void *opaque, mxd_reader *automation, uint32_t value, double least, double most)
+{
+    const tremolo_params *params = opaque;
+    (void)least;
+    (void)most;
+    if (value == RATE_HZ)
+        mxd_refuse_beside_note(automation, params->modulation.beats_a_cycle, "rate_hz");
+}
+
 const mxd_effect mxd_effect_tremolo = {
     .type = "tremolo",
     .parameters = parameters,
     .num_parameters = NUM_VALUES,
     .num_values = NUM_VALUES,
     .read = tremolo_read,
+    .automated = tremolo_automated,
     .destroy = free,
     .num_outputs = mxd_channels_any,
     .tail_frames = tremolo_tail_frames,

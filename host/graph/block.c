@@ -206,7 +206,8 @@ static bool take_all(struct mxd_block_arrays *a, const mxd_graph *graph, const s
     a->gains = take(a, size->most_gains, sizeof *a->gains);
     a->frames = take(a, size->most_points, sizeof *a->frames);
     return a->limits && a->uploads && a->downloads && a->runs && a->mixes && a->rows && a->restart && a->rests &&
-           a->values && a->value_points && a->moving && a->outputs && a->edges && a->points && a->slots && a->gains && a->frames;
+           a->values && a->value_points && a->moving && a->outputs && a->edges &&
+           a->points && a->slots && a->gains && a->frames;
 }
 
 uint64_t mxd_graph_array_bytes(const mxd_graph *graph, uint32_t block_frames)
@@ -435,6 +436,29 @@ static uint32_t add_end(struct mxd_block_arrays *a, const mxd_route *route, cons
     return num_points + 1;
 }
 
+/*
+ * The first point, at a frame that need not be one of the grids', for a latency moves blocks against these: there the
+ * value on the straight line between the bends around it is taken, as where the block before ended. Every curve that
+ * moves bends at multiples of MXD_POSITION_GRID, or is still there.
+ */
+static uint32_t add_begin(struct mxd_block_arrays *a, const mxd_route *route, const span *block, uint64_t begin,
+                          uint32_t num_outputs, uint32_t num_points)
+{
+    uint64_t bend = begin / MXD_POSITION_GRID * MXD_POSITION_GRID, next = next_bend(route, bend);
+    for (; next <= begin; next = next_bend(route, bend))
+        bend = next;
+    if (bend == begin || next == UINT64_MAX)
+        return add_point(a, route, block, begin, false, num_outputs, num_points);
+    double *gains = a->gains + (size_t)num_points * num_outputs, *ahead = gains + num_outputs;
+    const double part = (double)(begin - bend) / (double)(next - bend);
+    route_gains(route, bend, false, num_outputs, gains);
+    route_gains(route, next, true, num_outputs, ahead);
+    for (uint32_t i = 0; i < num_outputs; i++)
+        gains[i] += (ahead[i] - gains[i]) * part;
+    a->frames[num_points] = (uint32_t)(begin - block->first);
+    return num_points + 1;
+}
+
 /* The route's points in this block, into a->frames and a->gains. Returns how many. */
 static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, const span *block, uint32_t num_outputs)
 {
@@ -447,7 +471,7 @@ static uint32_t trace_route(struct mxd_block_arrays *a, const mxd_route *route, 
         if (block->lead == block->num_frames || next_bend(route, begin) == UINT64_MAX)
             return num_points;
     }
-    num_points = add_point(a, route, block, begin, false, num_outputs, num_points);
+    num_points = add_begin(a, route, block, begin, num_outputs, num_points);
     uint64_t frame = next_bend(route, begin);
     /* No further bend is UINT64_MAX, and would come soon after a beginning before frame 0. */
     for (; frame != UINT64_MAX && frame - block->first < block->num_frames; frame = next_bend(route, frame)) {

@@ -15,6 +15,14 @@ void mxd_builder_bounds(const mxd_graph_builder *builder, uint32_t value, double
     mxd_insert_bounds(builder->insert, value, lowest, highest);
 }
 
+bool mxd_builder_moves(const mxd_graph_builder *builder, uint32_t value)
+{
+    for (uint32_t i = 0; i < builder->insert->num_automation; i++)
+        if (builder->insert->automation[i].value == value)
+            return true;
+    return false;
+}
+
 /* count elements of size bytes, or NULL. */
 static void *copy_of(const void *source, uint32_t count, size_t size)
 {

@@ -54,6 +54,8 @@ mxd_result mxd_builder_row_add(mxd_graph_builder *builder, const mxd_builder_row
 
 /* Between which values one of the insert's stays over the session, automation included: for sizes and what never acts. */
 void mxd_builder_bounds(const mxd_graph_builder *builder, uint32_t value, double *lowest, double *highest);
+/* Whether one of the insert's values is automated. */
+bool mxd_builder_moves(const mxd_graph_builder *builder, uint32_t value);
 
 /*
  * Starts a hosted insert (hosted/hosted.h) for the params of an insert; the

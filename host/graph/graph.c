@@ -19,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Seconds. No room rings for so long; feedback of nearly 1 does, for hours, by mistake. */
+#define MAX_TAIL_S 600u
+
 /* What is known while the graph is being built. */
 typedef struct build {
     mxd_graph *graph;
@@ -256,7 +259,11 @@ static mxd_result build_inserts(build *b, uint32_t chain, const mxd_insert *inse
         uint32_t num_outputs = effect->num_outputs(inserts[i].params, state->num_lanes, &place, b->problems);
         if (num_outputs == 0)
             return MXD_ERROR_INVALID;
-        state->tail_frames += mxd_insert_tail_frames(&inserts[i], state->num_lanes);
+        const uint64_t tail_frames = mxd_insert_tail_frames(&inserts[i], state->num_lanes);
+        if (b->session->num_frames == 0 && tail_frames > (uint64_t)MAX_TAIL_S * b->session->sample_rate)
+            mxd_warn(b->problems, &place, "this %s rings for %.0f s, and the files are as long: give the session a "
+                     "\"length_s\"", effect->type, (double)tail_frames / b->session->sample_rate);
+        state->tail_frames += tail_frames;
         uint32_t latency = effect->latency_frames ? effect->latency_frames(inserts[i].params, state->num_lanes) : 0;
         result = effect->emit(inserts[i].params, &builder, state->lanes, state->num_lanes);
         if (result != MXD_OK)
@@ -649,6 +656,7 @@ static mxd_result finish(build *b)
         if (chain->history_frames > graph->history_frames)
             graph->history_frames = chain->history_frames;
     }
+    graph->history_frames += graph->latency; /* for what waits behind a chain to meet others */
     if (graph->end_frame == 0)
         return mxd_fail(b->problems, MXD_ERROR_INVALID, &(mxd_place){.file = b->session->file},
                         "nothing is heard: every track is muted, shut out by a solo or without clips, and there is no "

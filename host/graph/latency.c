@@ -52,8 +52,8 @@ static void go_forwards(const mxd_session *session, const mxd_routing *routing, 
     const mxd_strip *strip = mxd_session_strip(session, index);
     const mxd_hearing *hearing = mxd_routing_hearing(routing, index);
     for (uint32_t i = 0; i < strip->num_inserts; i++) {
-        uint32_t before = mxd_inserts_latency(strip->inserts, i, strip->num_source_channels);
         const mxd_side_chain *key = key_of(&strip->inserts[i]);
+        uint32_t before = key ? mxd_inserts_latency(strip->inserts, i, strip->num_source_channels) : 0;
         if (key && l->end[key->strip] > before)
             raise(&l->start[index], l->end[key->strip] - before);
     }

@@ -14,7 +14,8 @@ void mxd_insert_values(const mxd_insert *insert, uint64_t frame, bool before, do
 {
     memcpy(values, insert->params, insert->effect->num_values * sizeof *values);
     for (uint32_t i = 0; i < insert->num_automation; i++)
-        values[insert->automation[i].value] = mxd_automation_value(&insert->automation[i], frame, before);
+        if (insert->automation[i].value < insert->effect->num_values)
+            values[insert->automation[i].value] = mxd_automation_value(&insert->automation[i], frame, before);
 }
 
 void mxd_insert_bounds(const mxd_insert *insert, uint32_t value, double *lowest, double *highest)
@@ -55,12 +56,14 @@ static uint64_t longer_tail(const mxd_insert *insert, uint32_t num_inputs, const
 
 uint64_t mxd_insert_tail_frames(const mxd_insert *insert, uint32_t num_inputs)
 {
-    if (insert->num_automation == 0)
-        return insert->effect->tail_frames(insert->params, num_inputs);
     uint64_t longest = 0;
+    bool moves = false;
     for (uint32_t i = 0; i < insert->num_automation; i++) {
         const mxd_automation *automation = &insert->automation[i];
         double values[MXD_MAX_INSERT_VALUES], ends[2];
+        if (automation->value >= insert->effect->num_values)
+            continue; /* a plug-in's own */
+        moves = true;
         for (uint32_t p = 0; p < automation->num_points; p++) {
             mxd_insert_values(insert, automation->points[p].frame, false, values);
             longest = longer_tail(insert, num_inputs, values, longest);
@@ -72,7 +75,7 @@ uint64_t mxd_insert_tail_frames(const mxd_insert *insert, uint32_t num_inputs)
             longest = longer_tail(insert, num_inputs, values, longest);
         }
     }
-    return longest;
+    return moves ? longest : insert->effect->tail_frames(insert->params, num_inputs);
 }
 
 bool mxd_row_moves(const mxd_row_operation *row)

@@ -7,13 +7,16 @@
 /* Most values of one insert. */
 #define MXD_MAX_INSERT_VALUES 288 /* an equaliser of 32 bands, nine each */
 
-/* The insert's values at a frame of the session; before: limits from the left. */
+/*
+ * The insert's values at a frame of the session; before: limits from the left. What a plug-in has of its own, behind
+ * its effect's num_values, is left out here and below: the host that runs it hands that over.
+ */
 void mxd_insert_values(const mxd_insert *insert, uint64_t frame, bool before, double values[MXD_MAX_INSERT_VALUES]);
 
 /* Between which values one of the insert's stays over the session, as far as its points and handles tell. */
 void mxd_insert_bounds(const mxd_insert *insert, uint32_t value, double *lowest, double *highest);
 
-/* The insert's tail: the longest of those that its values at rest, and at each point of its automation, give. */
+/* The insert's tail: the longest of those that its values give at each point of its automation; at rest without any. */
 uint64_t mxd_insert_tail_frames(const mxd_insert *insert, uint32_t num_inputs);
 
 /* Whether the row's values come with each block. */

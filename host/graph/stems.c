@@ -101,7 +101,7 @@ mxd_result mxd_stems_build(mxd_graph *graph, const mxd_strip *strip, const mxd_l
     uint32_t mix = mxd_graph_add_mix(graph, MXD_NO_INDEX, target->layout->num_channels);
     mxd_result result = mix == MXD_NO_INDEX ? MXD_ERROR_MEMORY : MXD_OK;
     if (result == MXD_OK)
-        graph->mixes[mix].latency = graph->mixes[target->mix].latency;
+        graph->mixes[mix].latency = graph->latency; /* not the target's: its inserts have a latency of their own */
     for (uint32_t i = first_route; result == MXD_OK && i < graph->mixes[target->mix].num_routes; i++)
         result = copy_route(graph, target->mix, i, mix);
     if (result == MXD_OK)

@@ -9,6 +9,7 @@
     X(DELAY, delay) \
     X(MODULATE, modulate) \
     X(PHASER, phaser) \
-    X(REVERB, reverb)
+    X(REVERB, reverb) \
+    X(SATURATE, saturate)
 
 #endif

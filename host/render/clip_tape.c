@@ -14,8 +14,7 @@ enum {
     PIECE_FRAMES = 4096,  /* summed to mono or crossfaded at a time */
     PAGE_FRAMES = 16384,  /* read backwards at a time: a seek costs less than these */
     /* A gap up to this long is decoded and dropped: a seek in packed files, or a fresh resampler, costs as much. */
-    MAX_DROPPED_FRAMES = 65536,
-    HELD_FRAMES = 65536   /* a loop as short as this is kept in memory: its seams would be seeks without end */
+    MAX_DROPPED_FRAMES = 65536
 };
 
 /* One place of the file that is being read. */
@@ -354,7 +353,7 @@ mxd_result mxd_clip_tape_open(const mxd_clip *clip, uint32_t sample_rate, uint32
     made->crossfade_frames = !clip->loop.on ? 0 : crossfade_frames < made->span_frames ? crossfade_frames
                                                                                        : made->span_frames;
     uint64_t round = made->crossfade_frames + made->span_frames;
-    made->held_frames = clip->loop.on && round <= HELD_FRAMES ? round : 0;
+    made->held_frames = clip->loop.on && round <= MXD_HELD_LOOP_FRAMES ? round : 0;
     if (make_buffers(made))
         return MXD_OK;
     mxd_clip_tape_close(made);

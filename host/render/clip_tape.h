@@ -8,6 +8,9 @@
 
 #include "../../formats/audio_file.h"
 
+/* A loop as short as this, crossfade included, is kept in memory: its seams would be seeks without end. */
+#define MXD_HELD_LOOP_FRAMES 65536
+
 typedef struct mxd_clip_tape mxd_clip_tape;
 
 /*

@@ -97,8 +97,8 @@ static void decode_track(void *user, uint32_t index, uint32_t thread)
     const mxd_chain *chain = &engine->plan.graph->chains[chain_index];
     uint32_t first_lane = chain->first_source_lane;
     const mxd_track_source source = source_of(engine, chain_index);
-    mxd_result result = mxd_track_fetch(&source, job->first_frame, job->num_frames, job->slot->room + (size_t)first_lane * block_frames,
-                                        block_frames, job->slot->lanes + first_lane);
+    mxd_result result = mxd_track_fetch(&source, job->first_frame, job->num_frames,
+                                        job->slot->room + (size_t)first_lane * block_frames, block_frames, job->slot->lanes + first_lane);
     if (result != MXD_OK)
         job->result = result;
 }
@@ -180,7 +180,7 @@ static mxd_result acquire(mxd_engine *engine, uint64_t index, uint32_t *slot)
     return result;
 }
 
-/* Waits for the part of the block that was submitted last, runs the hosted inserts that it ends with, and submits the next. */
+/* Waits for the part of the block that was submitted last, runs its hosted inserts, and submits the next part. */
 static mxd_result submit_next_part(mxd_engine *engine, uint64_t first_frame, output_slot *output, mxd_block *block)
 {
     mxd_result result = MXD_OK;

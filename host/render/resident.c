@@ -1,5 +1,7 @@
 #include "resident.h"
 
+#include "clip_tape.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -68,6 +70,16 @@ static bool is_wave(const char *file)
     return dot && strcasecmp(dot, ".wav") == 0;
 }
 
+/* A short loop, at the rate of its tape (clip_source.c). */
+static uint64_t loop_bytes(const mxd_clip *clip, uint32_t sample_rate)
+{
+    double frames = (double)(clip->span_frames + clip->loop.crossfade_frames);
+    if (!mxd_clip_is_stretched(clip))
+        frames *= (double)clip->file_rate / sample_rate;
+    return clip->loop.on && frames <= MXD_HELD_LOOP_FRAMES
+               ? (uint64_t)frames * mxd_clip_num_channels(clip) * sizeof(float) : 0;
+}
+
 static int64_t reader_bytes(const mxd_clip *clip, uint32_t sample_rate)
 {
     uint64_t bytes = is_wave(clip->file) ? 0 : DECODER_BYTES * clip->file_channels;
@@ -77,7 +89,7 @@ static int64_t reader_bytes(const mxd_clip *clip, uint32_t sample_rate)
         bytes += (STRETCH_BYTES + STRETCH_CHANNEL_BYTES * mxd_clip_num_channels(clip)) * sample_rate / STRETCH_RATE;
     if (clip->pitch_semitones != 0.0)
         bytes += PITCH_BYTES;
-    return (int64_t)bytes;
+    return (int64_t)(bytes + loop_bytes(clip, sample_rate));
 }
 
 uint64_t mxd_resident_readers(const mxd_session *session)

@@ -7,7 +7,7 @@
 /* Samples of the impulse responses that the graph's convolvers read, each once. */
 uint64_t mxd_resident_responses(const mxd_graph *graph);
 
-/* Of as many open files as the tracks ever play at once: decoders' buffers, and the filters of resampled ones. */
+/* Of as many open files as the tracks ever play at once: decoders' buffers, resampled ones' filters, short loops. */
 uint64_t mxd_resident_readers(const mxd_session *session);
 
 /* The program and its libraries without any session. */
