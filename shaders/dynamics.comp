@@ -119,19 +119,26 @@ void smooth_all(inout float x[MXD_DYNAMICS_FRAMES], uint count, uint frame, uint
     }
 }
 
+// Of the rms. What is not finite, or would not be, must not stay in the mean for ever.
+float square_of(float x)
+{
+    float square = x * x;
+    return square < MXD_DYNAMICS_MOST_SQUARE ? square : MXD_DYNAMICS_MOST_SQUARE;
+}
+
 float level_at(uint level, uint frame)
 {
     float shared_level = 0.0;
     for (uint k = 0; k < num_keys; k++) {
         float x = row_input(first_key + k, frame);
-        shared_level = rms ? shared_level + x * x : max(shared_level, abs(x));
+        shared_level = rms ? shared_level + square_of(x) : max(shared_level, abs(x));
     }
     if (rms)
         shared_level /= float(num_keys);
     if (num_levels == 1)
         return shared_level;
     float x = row_input(first_key + level, frame);
-    float own = rms ? x * x : abs(x);
+    float own = rms ? square_of(x) : abs(x);
     return own + row_held(MXD_DYNAMICS_LINK, frame) * (shared_level - own);
 }
 

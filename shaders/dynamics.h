@@ -105,6 +105,7 @@
 #define MXD_DYNAMICS_MAX_LOOK_AHEAD 65536
 #define MXD_DYNAMICS_FLOOR (-40.0)           /* -241 dB */
 #define MXD_DYNAMICS_TRANSIENT_FLOOR (-16.0) /* -96 dB */
+#define MXD_DYNAMICS_MOST_SQUARE 1.0e30f  /* of a key's square in the rms: 300 dB */
 #define MXD_DYNAMICS_FULL_DIFFERENCE 2.0     /* of a transient's envelopes: the whole amount */
 
 /*

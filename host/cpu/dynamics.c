@@ -73,6 +73,13 @@ static void take_values(const cpu_row *row, uint32_t frame, tile_values *values)
 
 /* ---- Levels -------------------------------------------------------------- */
 
+/* Of the rms. What is not finite, or would not be, must not stay in the mean for ever. */
+static inline real square_of(real x)
+{
+    const real square = x * x;
+    return square < MXD_DYNAMICS_MOST_SQUARE ? square : MXD_DYNAMICS_MOST_SQUARE;
+}
+
 /* The whole level that all keys share: their maximum, or the mean of their squares. */
 static void share_level(const dynamics *d, const tile *t, real *shared)
 {
@@ -82,7 +89,7 @@ static void share_level(const dynamics *d, const tile *t, real *shared)
         const real *key = d->keys[k] + t->first;
         if (d->rms)
             for (uint32_t i = 0; i < count; i++)
-                shared[i] += key[i] * key[i];
+                shared[i] += square_of(key[i]);
         else
             for (uint32_t i = 0; i < count; i++) {
                 real magnitude = key[i] < 0 ? -key[i] : key[i];
@@ -99,7 +106,7 @@ static void link_level(const dynamics *d, const tile *t, uint32_t channel, real 
 {
     const real *key = d->keys[channel] + t->first, link = t->values.link;
     for (uint32_t i = 0; i < t->count; i++) {
-        real own = d->rms ? key[i] * key[i] : key[i] < 0 ? -key[i] : key[i];
+        real own = d->rms ? square_of(key[i]) : key[i] < 0 ? -key[i] : key[i];
         level[i] = own + link * (t->shared[i] - own);
     }
 }
@@ -223,7 +230,22 @@ static inline void follow(const dynamics *d, const tile *t, uint32_t first_level
         detected[l] = recall(memory(d, first_level + l, MXD_DYNAMICS_DETECTED));
         smoothed[l] = recall(memory(d, first_level + l, MXD_DYNAMICS_SMOOTHED));
     }
-    for (uint32_t i = 0; i < t->count; i++)
+    const uint32_t pairs = t->count / 2 * 2;
+    const double stay_twice = stay * stay, rest_twice = rest * rest;
+    /* Two frames a step: the second does not wait for the first. */
+    for (uint32_t i = 0; i < pairs; i += 2)
+        for (uint32_t l = 0; l < count_levels; l++) {
+            const double wanted = (double)levels[l][i], next = (double)levels[l][i + 1];
+            const double part = release * wanted, falling = stay * detected[l] + part;
+            const double least = stay * wanted + release * next, bound = next > least ? next : least;
+            const double falling_twice = stay_twice * detected[l] + (stay * part + release * next);
+            const double between = wanted > falling ? wanted : falling;
+            detected[l] = bound > falling_twice ? bound : falling_twice;
+            levels[l][i] = (real)(sign * (rest * smoothed[l] + attack * between));
+            smoothed[l] = rest_twice * smoothed[l] + (rest * attack * between + attack * detected[l]);
+            levels[l][i + 1] = (real)(sign * smoothed[l]);
+        }
+    for (uint32_t i = pairs; i < t->count; i++)
         for (uint32_t l = 0; l < count_levels; l++) {
             const double wanted = (double)levels[l][i], part = release * wanted;
             const double falling = stay * detected[l] + part;

@@ -47,8 +47,8 @@ static double flops(const mxd_kernel_shape *shape)
 }
 
 /*
- * A tile of a workgroup of 128, level by level: its frames some 25 times over, with every key and every output, and its
- * scans. At a block's end the look-ahead besides: 512 times all outputs.
+ * A tile of a workgroup of 128, level by level: its frames some 25 times over, with every key and every output, and
+ * its scans. At a block's end the look-ahead besides: 512 times all outputs.
  */
 static double loops(const mxd_kernel_shape *shape)
 {

@@ -57,7 +57,7 @@ static double flops(const mxd_kernel_shape *shape)
     return MXD_REVERB_LINES * line + shape->num_inputs * input;
 }
 
-/* A chunk of a workgroup of 128: its inputs four abreast, lines likewise with their taps and sums, the filters' frames. */
+/* A chunk of a workgroup of 128: inputs four abreast, lines likewise with their taps and sums, the filters' frames. */
 static double loops(const mxd_kernel_shape *shape)
 {
     const double abreast = 128.0 / MXD_REVERB_CHUNK, lines = MXD_REVERB_LINES;

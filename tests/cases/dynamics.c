@@ -173,6 +173,8 @@ static const row_case test_cases[] = {
     {"mono and its key", MXD_KERNEL_DYNAMICS, SIGNAL_NOISE, 0, 512, 4099, 6, 2, 1, 0, peak, various, -120, ""},
     {"stereo, mono key", MXD_KERNEL_DYNAMICS, SIGNAL_BURSTS, 0, 512, 4099, 6, 3, 2, 0, compressors, various, -120, ""},
     {"six channels", MXD_KERNEL_DYNAMICS, SIGNAL_NOISE, 0, 1024, 4099, 3, 6, 6, 0, compressors, various, -120, ""},
+    /* Squares that no float holds. */
+    {"louder than can be", MXD_KERNEL_DYNAMICS, SIGNAL_NOISE, 400, 256, 1009, 2, 2, 2, 0, compressors, various, -120, ""},
     {"expanders", MXD_KERNEL_DYNAMICS, SIGNAL_BURSTS, 0, 512, 10007, 9, 2, 2, ROW_CASE_RESTARTS, expanders, below, -120, ""},
     {"gates", MXD_KERNEL_DYNAMICS, SIGNAL_NOISE, 0, 512, 10007, 9, 2, 2, ROW_CASE_RESTARTS, latches, gates, -120, ""},
     {"transients", MXD_KERNEL_DYNAMICS, SIGNAL_BURSTS, 0, 512, 10007, 7, 2, 2, ROW_CASE_RESTARTS, shapers, transients, -120, ""},
