@@ -34,24 +34,26 @@ typedef struct moving {
     const char *parameter;         /* as automation names it */
     double value;                  /* that of at_rest */
     double from, to;
+    const char *list;              /* of which it is an item: some other one */
 } moving;
 
 #define CONVOLVER "\"type\": \"convolver\", \"impulse_response\": { \"decay_s\": 0.2, \"channels\": 2 }"
 #define MULTIBAND "\"type\": \"multiband\", \"bands\": [ { \"threshold_db\": 0 }, { \"gain_db\": 3 }, { \"ratio\": 4 } ]"
 
 static const moving cases[] = {
-    {CONVOLVER, "\"wet_db\": -6", "wet_db", -6, -40, 0},
-    {CONVOLVER ", \"wet_db\": -3", "\"dry_db\": -9", "dry_db", -9, -40, 0},
-    {"\"type\": \"saturator\", \"drive_db\": 6", "\"tone_db\": 5", "tone_db", 5, -12, 12},
-    {"\"type\": \"saturator\", \"drive_db\": 6", "\"bias\": 0.3", "bias", 0.3, -0.5, 0.5},
-    {"\"type\": \"saturator\", \"drive_db\": 6, \"curve\": \"soft-clip\", \"oversampling\": 8", "\"bias\": 0.2", "bias", 0.2, 0, 0.5},
-    {"\"type\": \"dc-block\"", "\"frequency_hz\": 20", "frequency_hz", 20, 1, 200},
-    {"\"type\": \"width\", \"width\": 1.5", "\"below_hz\": 300", "below_hz", 300, 60, 2000},
-    {"\"type\": \"de-esser\"", "\"frequency_hz\": 5000", "frequency_hz", 5000, 1000, 8000},
-    {"\"type\": \"de-esser\", \"mode\": \"wide\"", "\"frequency_hz\": 5000", "frequency_hz", 5000, 1000, 8000},
-    {"\"type\": \"de-esser\"", "\"q\": 2", "q", 2, 0.5, 4},
-    {MULTIBAND, "\"crossovers_hz\": [ 200, 3000 ]", "crossovers_hz[0]", 200, 100, 1500},
-    {MULTIBAND, "\"crossovers_hz\": [ 200, 3000 ]", "crossovers_hz[1]", 3000, 500, 6000},
+    {CONVOLVER, "\"wet_db\": -6", "wet_db", -6, -40, 0, NULL},
+    {CONVOLVER ", \"wet_db\": -3", "\"dry_db\": -9", "dry_db", -9, -40, 0, NULL},
+    {"\"type\": \"saturator\", \"drive_db\": 6", "\"tone_db\": 5", "tone_db", 5, -12, 12, NULL},
+    {"\"type\": \"saturator\", \"drive_db\": 6", "\"bias\": 0.3", "bias", 0.3, -0.5, 0.5, NULL},
+    {"\"type\": \"saturator\", \"drive_db\": 6, \"curve\": \"soft-clip\", \"oversampling\": 8", "\"bias\": 0.2", "bias", 0.2, 0, 0.5, NULL},
+    {"\"type\": \"dc-block\"", "\"frequency_hz\": 20", "frequency_hz", 20, 1, 200, NULL},
+    {"\"type\": \"width\", \"width\": 1.5", "\"below_hz\": 300", "below_hz", 300, 60, 2000, NULL},
+    {"\"type\": \"de-esser\"", "\"frequency_hz\": 5000", "frequency_hz", 5000, 1000, 8000, NULL},
+    {"\"type\": \"de-esser\", \"mode\": \"wide\"", "\"frequency_hz\": 5000", "frequency_hz", 5000, 1000, 8000, NULL},
+    {"\"type\": \"de-esser\"", "\"q\": 2", "q", 2, 0.5, 4, NULL},
+    {"\"type\": \"trim\", \"gain_db\": 2", "\"channels_db\": [ 3, -2 ]", "channels_db[1]", -2, -12, 6, "\"channels_db\": [ 3, 5 ]"},
+    {MULTIBAND, "\"crossovers_hz\": [ 200, 3000 ]", "crossovers_hz[0]", 200, 100, 1500, "\"crossovers_hz\": [ 100, 3000 ]"},
+    {MULTIBAND, "\"crossovers_hz\": [ 200, 3000 ]", "crossovers_hz[1]", 3000, 500, 6000, "\"crossovers_hz\": [ 200, 1000 ]"},
 };
 
 static void test_held_still(void **state)
@@ -60,11 +62,10 @@ static void test_held_still(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         const moving *c = &cases[i];
         /* What it says at rest must not matter; a list has to be there. */
-        const bool is_list = strchr(c->at_rest, '[') != NULL;
         char still[1024], moved[1024];
         snprintf(still, sizeof still, "%s, %s", c->insert, c->at_rest);
         snprintf(moved, sizeof moved, "%s%s%s, \"automation\": [ { \"parameter\": \"%s\", \"points\": [ [0, %g], [0.5, %g] ] } ]",
-                 c->insert, is_list ? ", " : "", is_list ? "\"crossovers_hz\": [ 200, 3000 ]" : "", c->parameter, c->value,
+                 c->insert, c->list ? ", " : "", c->list ? c->list : "", c->parameter, c->value,
                  c->value);
         fixture_audio a = render(f, "pair.wav", still, 0), b = render(f, "pair.wav", moved, 0);
         assert_nulls(&a, &b, -120.0, moved);
@@ -89,10 +90,9 @@ static void test_moved_smoothly(void **state)
     fixture_wav(f, "tones.wav", RATE, 2, RATE / 2, tone);
     for (size_t i = 0; i < COUNT(cases); i++) {
         const moving *c = &cases[i];
-        const bool is_list = strchr(c->at_rest, '[') != NULL;
         char insert[1024];
         snprintf(insert, sizeof insert, "%s%s%s, \"automation\": [ { \"parameter\": \"%s\", \"points\": [ [0.05, %g], [0.45, %g] ] } ]",
-                 c->insert, is_list ? ", " : "", is_list ? c->at_rest : "", c->parameter, c->from, c->to);
+                 c->insert, c->list ? ", " : "", c->list ? c->list : "", c->parameter, c->from, c->to);
         fixture_audio a = render(f, "tones.wav", insert, 4096), b = render(f, "tones.wav", insert, 1024);
         assert_nulls(&a, &b, -120.0, insert);
         double worst = 0.0;

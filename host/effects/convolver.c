@@ -267,11 +267,21 @@ static const mxd_insert_parameter parameters[MXD_CONVOLVER_NUM_VALUES] = {
     [MXD_CONVOLVER_DRY] = {"dry_db", -144.0, 60.0, -HUGE_VAL, true, false},
 };
 
+static bool has_automation(mxd_reader *reader)
+{
+    if (mxd_read_type(reader, "automation") != MXD_JSON_ARRAY)
+        return false;
+    mxd_reader *array = mxd_read_array(reader, "automation", MXD_OPTIONAL);
+    const bool has_items = array && mxd_reader_length(array) > 0;
+    mxd_reader_close(array);
+    return has_items;
+}
+
 static void convolver_finish(void *params, mxd_reader *reader, const mxd_effect_context *context)
 {
     (void)context;
     const mxd_convolver *convolver = params;
-    if (convolver->wet_db == -HUGE_VAL && convolver->dry_db == -HUGE_VAL && !mxd_read_has(reader, "automation"))
+    if (convolver->wet_db == -HUGE_VAL && convolver->dry_db == -HUGE_VAL && !has_automation(reader))
         mxd_reader_fail(reader, NULL,
                         "a convolver with neither wet nor dry signal is silent: give wet_db or dry_db a level");
 }

@@ -7,17 +7,21 @@
 #include "../graph/envelope.h"
 #include "channels.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_DB 24.0 /* either way: what consoles and DAWs call trim has 12 to 24 */
 
+enum { GAIN, CHANNELS, NUM_VALUES = CHANNELS + MXD_MAX_CHANNELS };
+
 typedef struct trim_params {
-    double gain_db;
-    double channels_db[MXD_MAX_CHANNELS];
+    double values[NUM_VALUES];
     uint32_t num_channels; /* 0: all alike */
 } trim_params;
 
 static const mxd_insert_parameter parameters[] = {{"gain_db", -MAX_DB, MAX_DB, 0.0, false, false}};
+static const mxd_insert_parameter channel_parameter = {"channels_db", -MAX_DB, MAX_DB, 0.0, false, false};
 
 static void *trim_read(mxd_reader *reader, const mxd_effect_context *context)
 {
@@ -37,7 +41,7 @@ static void *trim_read(mxd_reader *reader, const mxd_effect_context *context)
     else
         params->num_channels = (uint32_t)length;
     for (uint32_t c = 0; c < params->num_channels; c++)
-        mxd_item_number(list, c, -MAX_DB, MAX_DB, &params->channels_db[c]);
+        mxd_item_number(list, c, -MAX_DB, MAX_DB, &params->values[CHANNELS + c]);
     mxd_reader_close(list);
     return params;
 }
@@ -61,9 +65,25 @@ static uint64_t trim_tail_frames(const void *params, uint32_t num_inputs)
     return 0;
 }
 
+/* "channels_db[1]" */
+static const mxd_insert_parameter *trim_find_parameter(const void *opaque, const char *path, uint32_t *value)
+{
+    const trim_params *params = opaque;
+    for (uint32_t c = 0; c < params->num_channels; c++) {
+        char name[32];
+        snprintf(name, sizeof name, "channels_db[%u]", (unsigned)c);
+        if (strcmp(name, path) != 0)
+            continue;
+        *value = CHANNELS + c;
+        return &channel_parameter;
+    }
+    return NULL;
+}
+
 static double gain_of(const void *params, const double *values, uint32_t channel)
 {
-    return mxd_gain_of_db(values[0] + ((const trim_params *)params)->channels_db[channel]);
+    (void)params;
+    return mxd_gain_of_db(values[GAIN] + values[CHANNELS + channel]);
 }
 
 static mxd_result trim_emit(const void *params, mxd_graph_builder *builder, uint32_t *lanes, uint32_t num_inputs)
@@ -79,7 +99,8 @@ const mxd_effect mxd_effect_trim = {
     .type = "trim",
     .parameters = parameters,
     .num_parameters = 1,
-    .num_values = 1,
+    .num_values = NUM_VALUES,
+    .find_parameter = trim_find_parameter,
     .read = trim_read,
     .destroy = free,
     .num_outputs = trim_num_outputs,
