@@ -13,6 +13,7 @@
 #if MXD_REAL_BITS == 32
 
 typedef int32_t vec_integer __attribute__((vector_size(VEC_BYTES), may_alias));
+typedef uint32_t vec_unsigned __attribute__((vector_size(VEC_BYTES), may_alias));
 
 /*
  * Of normal numbers above 0. x = 2^e m with m from sqrt(1/2) to sqrt(2), log2 x = e + f P(f), f = m - 1: the
@@ -20,8 +21,8 @@ typedef int32_t vec_integer __attribute__((vector_size(VEC_BYTES), may_alias));
  */
 static inline vec log2_vec(vec x)
 {
-    vec_integer e = ((vec_integer)x - 0x3f3504f3) >> 23;
-    vec f = (vec)((vec_integer)x - (e << 23)) - 1.0f;
+    vec_integer e = (vec_integer)((vec_unsigned)x - 0x3f3504f3u) >> 23;
+    vec f = (vec)((vec_unsigned)x - ((vec_unsigned)e << 23)) - 1.0f;
     vec p = f * -1.074978939e-01f + 1.847603335e-01f;
     p = p * f - 1.913883766e-01f;
     p = p * f + 2.048576478e-01f;
@@ -34,7 +35,7 @@ static inline vec log2_vec(vec x)
     return p * f + __builtin_convertvector(e, vec);
 }
 
-/* Of numbers from -126 to 127: to the nearest whole number and what is left, whose polynomial is good to 3e-9. */
+/* Of numbers from -126 to 127 (of others it is any number): to the nearest whole number and what is left, whose polynomial is good to 3e-9. */
 static inline vec exp2_vec(vec x)
 {
     const float round = 12582912.0f; /* 1.5 * 2^23: the sum's last bit is worth 1 */
@@ -46,7 +47,7 @@ static inline vec exp2_vec(vec x)
     p = p * f + 2.402265092e-01f;
     p = p * f + 6.931472067e-01f;
     p = p * f + 1.0f;
-    return (vec)((vec_integer)p + ((vec_integer)shifted << 23));
+    return (vec)((vec_unsigned)p + ((vec_unsigned)shifted << 23));
 }
 
 #endif
