@@ -74,11 +74,11 @@ static void write_inserts(FILE *f, bench_case which, uint32_t track)
             "{ \"type\": \"bell\", \"frequency_hz\": %u, \"gain_db\": 3, \"q\": 1 }, "
             "{ \"type\": \"bell\", \"frequency_hz\": 2500, \"gain_db\": -2, \"q\": 2 }, "
             "{ \"type\": \"high-shelf\", \"frequency_hz\": 9000, \"gain_db\": 2 } ] }", 200 + 13 * (track % 100));
-    if (which == BENCH_ROOMS)
-        fprintf(f, ", { \"type\": \"convolver\", \"impulse_response\": \"room%u.wav\" }", track);
     if (which == BENCH_ROOMS || which == BENCH_MIX)
         fprintf(f, ", { \"type\": \"compressor\", \"threshold_db\": -24, \"ratio\": 3, \"attack_ms\": %u, "
                 "\"release_ms\": 120, \"makeup_db\": 2 }", 5 + track % 20);
+    if (which == BENCH_ROOMS)
+        fprintf(f, ", { \"type\": \"convolver\", \"impulse_response\": \"room%u.wav\" }", track);
     fputs(" ], ", f);
 }
 
